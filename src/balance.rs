@@ -1,0 +1,20 @@
+//! The pure core: who may take a request, who takes it, and what became of it.
+//!
+//! No I/O, no clock, no randomness: time comes in as [`Millis`], entropy as an argument. Start reading at [`pool`].
+
+pub mod backend;
+pub mod ejection;
+pub mod health;
+pub mod histogram;
+pub mod keel;
+pub mod lease;
+pub mod meter;
+pub mod pool;
+pub mod retry_budget;
+pub mod rotation;
+pub mod slow_start;
+pub mod snapshot;
+pub mod strategy;
+
+/// Milliseconds since the process started. Passed in by the caller; see [`crate::clock::now`].
+pub type Millis = u64;

@@ -1,0 +1,332 @@
+//! What happened: edges, never counts. One wording for the log and for the dashboard.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
+
+use crate::balance::backend::{BackendId, Mode, Verdict};
+use crate::balance::meter::Failure;
+use crate::balance::strategy::StrategyKind;
+use crate::clock;
+use crate::command::Origin;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Event {
+    /// Traffic is accepted.
+    Listening {
+        /// The addresses.
+        addresses: Vec<String>,
+        /// Data-plane threads.
+        workers: usize,
+    },
+    /// The admin API answers.
+    AdminListening {
+        /// Where.
+        address: String,
+    },
+    /// The config loaded, but something in it deserves a look.
+    ConfigWarning {
+        /// `FILE:LINE:COL  path: what`.
+        problem: String,
+    },
+    /// A check gave another result than the ones before, without changing the verdict yet.
+    CheckTurned {
+        /// Whose.
+        backend: BackendId,
+        /// Whether it passed.
+        passed: bool,
+        /// How many in a row so far.
+        streak: u32,
+        /// How many it takes.
+        of: u32,
+        /// Result in words.
+        detail: String,
+    },
+    /// The checks' verdict changed.
+    HealthChanged {
+        /// Whose.
+        backend: BackendId,
+        /// Before.
+        from: Verdict,
+        /// After.
+        to: Verdict,
+        /// Result of the deciding check in words.
+        detail: String,
+    },
+    /// The operator changed a mode.
+    ModeChanged {
+        /// Whose.
+        backend: BackendId,
+        /// Before.
+        from: Mode,
+        /// After.
+        to: Mode,
+        /// By whom.
+        by: Origin,
+        /// Requests in flight at that moment.
+        in_flight: u32,
+        /// Whether they were cut.
+        cut: bool,
+    },
+    /// The operator changed a weight.
+    WeightChanged {
+        /// Whose.
+        backend: BackendId,
+        /// Before.
+        from: u32,
+        /// After.
+        to: u32,
+        /// By whom.
+        by: Origin,
+    },
+    /// The operator switched a strategy.
+    StrategyChanged {
+        /// Whose.
+        pool: Arc<str>,
+        /// Before.
+        from: StrategyKind,
+        /// After.
+        to: StrategyKind,
+        /// By whom.
+        by: Origin,
+    },
+    /// A draining or switched-off backend has no request left.
+    Drained {
+        /// Which.
+        backend: BackendId,
+    },
+    /// A backend was ejected.
+    Ejected {
+        /// Which.
+        backend: BackendId,
+        /// Failures in a row.
+        failures: u32,
+        /// For how long, in milliseconds.
+        for_ms: u64,
+    },
+    /// An ejection is over; the next request decides.
+    OnTrial {
+        /// Which.
+        backend: BackendId,
+    },
+    /// A backend is back after an ejection.
+    Readmitted {
+        /// Which.
+        backend: BackendId,
+    },
+    /// How many backends of a pool may take requests has changed.
+    PoolChanged {
+        /// Which pool.
+        pool: Arc<str>,
+        /// Eligible before.
+        from: usize,
+        /// Eligible now.
+        to: usize,
+        /// Backends in all.
+        of: usize,
+    },
+    /// Attempts at a backend failed (told once a second at most).
+    AttemptsFailed {
+        /// Where.
+        backend: BackendId,
+        /// How.
+        failure: Failure,
+        /// How many.
+        times: u64,
+    },
+    /// evenkeel answered requests itself (told once a second at most).
+    AnsweredItself {
+        /// For which pool, if one was found.
+        pool: Option<Arc<str>>,
+        /// Status.
+        status: u16,
+        /// Why.
+        cause: String,
+        /// How many.
+        times: u64,
+    },
+    /// A task panicked: a bug. The request is lost, the proxy goes on.
+    Panicked {
+        /// Message and place.
+        message: String,
+    },
+    /// The drain has begun.
+    ShutdownBegan {
+        /// Why: `SIGTERM`, `quit`, ...
+        reason: String,
+        /// Milliseconds that requests in flight may take.
+        grace_ms: u64,
+        /// Requests in flight.
+        in_flight: u32,
+    },
+    /// The process is done.
+    ShutdownEnded {
+        /// Requests that were cut.
+        cut: u32,
+    },
+    /// Anything else worth a line (a refused Ctrl-Z, a lost terminal).
+    Note {
+        /// The line.
+        text: String,
+        /// How grave.
+        severity: Severity,
+    },
+}
+
+/// How grave an event is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// For the record.
+    Info,
+    /// An operator's doing.
+    Operator,
+    /// Worth a look.
+    Warning,
+    /// Something is broken.
+    Error,
+}
+
+impl Event {
+    /// How grave it is.
+    pub fn severity(&self) -> Severity {
+        match self {
+            Self::ModeChanged { .. } | Self::WeightChanged { .. } | Self::StrategyChanged { .. } => Severity::Operator,
+            Self::HealthChanged { to: Verdict::Unhealthy, .. } | Self::Ejected { .. } | Self::Panicked { .. } => Severity::Error,
+            Self::PoolChanged { to: 0, .. } => Severity::Error,
+            Self::PoolChanged { from, to, .. } if to < from => Severity::Warning,
+            Self::CheckTurned { passed: false, .. }
+            | Self::AttemptsFailed { .. }
+            | Self::AnsweredItself { .. }
+            | Self::ConfigWarning { .. }
+            | Self::ShutdownBegan { .. } => Severity::Warning,
+            Self::ShutdownEnded { cut } if *cut > 0 => Severity::Warning,
+            Self::Note { severity, .. } => *severity,
+            _ => Severity::Info,
+        }
+    }
+
+    /// The backend it is about.
+    pub fn backend(&self) -> Option<&BackendId> {
+        match self {
+            Self::CheckTurned { backend, .. }
+            | Self::HealthChanged { backend, .. }
+            | Self::ModeChanged { backend, .. }
+            | Self::WeightChanged { backend, .. }
+            | Self::Drained { backend }
+            | Self::Ejected { backend, .. }
+            | Self::OnTrial { backend }
+            | Self::Readmitted { backend }
+            | Self::AttemptsFailed { backend, .. } => Some(backend),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listening { addresses, workers } => write!(f, "listening on {} with {workers} workers", addresses.join(", ")),
+            Self::AdminListening { address } => write!(f, "admin API on {address}"),
+            Self::ConfigWarning { problem } => write!(f, "config: {problem}"),
+            Self::CheckTurned { backend, passed, streak, of, detail } => {
+                write!(f, "{backend} check {streak} of {of} {}: {detail}", if *passed { "passed" } else { "failed" })
+            }
+            Self::HealthChanged { backend, from, to, detail } => write!(f, "{backend} {from} -> {to}: {detail}"),
+            Self::ModeChanged { backend, from, to, by, in_flight, cut } => {
+                write!(f, "{backend} {from} -> {to} by {by}, {in_flight} in flight{}", if *cut { " cut" } else { "" })
+            }
+            Self::WeightChanged { backend, from, to, by } => write!(f, "{backend} weight {from} -> {to} by {by}"),
+            Self::StrategyChanged { pool, from, to, by } => write!(f, "{pool} strategy {from} -> {to} by {by}"),
+            Self::Drained { backend } => write!(f, "{backend} drained: nothing in flight"),
+            Self::Ejected { backend, failures, for_ms } => {
+                write!(f, "{backend} ejected for {} s after {failures} failures in a row", for_ms.div_ceil(1000))
+            }
+            Self::OnTrial { backend } => write!(f, "{backend} on trial: the next request decides"),
+            Self::Readmitted { backend } => write!(f, "{backend} readmitted after its ejection"),
+            Self::PoolChanged { pool, from, to: 0, of } => {
+                write!(f, "{pool} {from} -> 0 of {of} eligible: clients get 503")
+            }
+            Self::PoolChanged { pool, from, to, of } => write!(f, "{pool} {from} -> {to} of {of} eligible"),
+            Self::AttemptsFailed { backend, failure, times: 1 } => write!(f, "{backend} {}", failure.words()),
+            Self::AttemptsFailed { backend, failure, times } => write!(f, "{backend} {} (x{times})", failure.words()),
+            Self::AnsweredItself { pool, status, cause, times } => {
+                if let Some(pool) = pool {
+                    write!(f, "{pool} ")?;
+                }
+                write!(f, "answered {status}: {cause}")?;
+                if *times > 1 { write!(f, " (x{times})") } else { Ok(()) }
+            }
+            Self::Panicked { message } => write!(f, "a task panicked (a bug in evenkeel): {message}"),
+            Self::ShutdownBegan { reason, grace_ms, in_flight } => {
+                write!(f, "shutting down ({reason}): {in_flight} in flight, {} s to finish", grace_ms.div_ceil(1000))
+            }
+            Self::ShutdownEnded { cut: 0 } => f.write_str("shut down: every request was finished"),
+            Self::ShutdownEnded { cut } => write!(f, "shut down: {cut} requests were cut"),
+            Self::Note { text, .. } => f.write_str(text),
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dashboard => "dashboard",
+            Self::Demo => "demo",
+        })
+    }
+}
+
+/// An event with its time and number.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// Counts up from 1.
+    pub seq: u64,
+    /// Milliseconds since the Unix epoch.
+    pub at_unix_ms: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Where events are published and subscribed to. Clones are the same bus.
+#[derive(Clone, Debug)]
+pub struct EventBus {
+    tx: broadcast::Sender<Arc<Stamped>>,
+    seq: Arc<AtomicU64>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Default for EventBus {
+    fn default() -> Self {
+        Self { tx: broadcast::Sender::new(1024), seq: Arc::default(), dropped: Arc::default() }
+    }
+}
+
+impl EventBus {
+    /// Publishes. Never waits, never fails; a slow subscriber loses the oldest ones and hears how many.
+    pub fn publish(&self, event: Event) {
+        let seq = self.seq.fetch_add(1, Relaxed) + 1;
+        let _ = self.tx.send(Arc::new(Stamped { seq, at_unix_ms: clock::unix_ms(), event }));
+    }
+
+    /// Everything published from now on. On `Lagged(n)` call [`Self::count_dropped`] and go on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Stamped>> {
+        self.tx.subscribe()
+    }
+
+    /// A subscriber has lost `n` events.
+    pub fn count_dropped(&self, n: u64) {
+        self.dropped.fetch_add(n, Relaxed);
+    }
+
+    /// How many events subscribers have lost in all.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+}
