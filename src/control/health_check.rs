@@ -1,0 +1,2 @@
+//! Health checks.
+mod probe;

@@ -1,0 +1,4 @@
+//! Sampler.
+mod counts;
+mod series;
+mod window;
