@@ -2,11 +2,8 @@
 
 use std::time::Duration;
 
-/// Longest pause while checks and verdict disagree.
-const IN_TRANSITION: Duration = Duration::from_millis(500);
-
-/// Shortest time between a check and one that was asked for.
-pub const AT_ONCE: Duration = Duration::from_millis(200);
+use crate::balance::Millis;
+use crate::balance::health::Health;
 
 /// The rhythm of one backend's checks. Pauses count from the beginning of a check to the beginning of the next.
 #[derive(Debug)]
@@ -25,9 +22,12 @@ impl Pace {
     }
 
     /// The next pause. `entropy` is 64 random bits.
-    pub fn pause(&mut self, in_transition: bool, entropy: u64) -> Duration {
-        let pause =
-            if in_transition { self.interval.min(IN_TRANSITION) } else { self.offset.take().unwrap_or(self.interval) };
+    pub fn pause(&mut self, health: &Health, entropy: u64) -> Duration {
+        let pause = if health.is_in_doubt() {
+            Duration::from_millis(health.pace(self.interval.as_millis() as Millis))
+        } else {
+            self.offset.take().unwrap_or(self.interval)
+        };
         let swing = f64::from(self.jitter_percent.min(100)) / 100.0;
         pause.mul_f64(1.0 - swing + 2.0 * swing * (entropy as f64 / u64::MAX as f64))
     }
@@ -37,30 +37,34 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const fn ms(ms: u64) -> Duration {
-        Duration::from_millis(ms)
+    fn health(checks: &str) -> Health {
+        let mut health = Health::new(2, 3);
+        checks.chars().for_each(|check| _ = health.observe(check == 'o'));
+        health
+    }
+
+    /// Pauses in milliseconds of the backend at `index` of 4, checked each 2 s.
+    fn pauses<const N: usize>(index: usize, checks: [&str; N]) -> [u128; N] {
+        let mut pace = Pace::new(Duration::from_secs(2), 0, index, 4);
+        checks.map(|checks| pace.pause(&health(checks), 0).as_millis())
     }
 
     #[test]
     fn checks_spread_over_the_interval_and_keep_it() {
-        let pauses = [0, 1, 2, 3].map(|index| {
-            let mut pace = Pace::new(ms(2000), 0, index, 4);
-            [pace.pause(false, 0), pace.pause(false, 0)]
-        });
-        assert_eq!(pauses, [[500, 2000], [1000, 2000], [1500, 2000], [2000, 2000]].map(|pair| pair.map(ms)));
+        let all = [0, 1, 2, 3].map(|index| pauses(index, ["o", "oo"]));
+        assert_eq!(all, [[500, 2000], [1000, 2000], [1500, 2000], [2000, 2000]]);
     }
 
     #[test]
-    fn a_transition_is_quick_and_does_not_use_up_the_offset() {
-        let mut pace = Pace::new(ms(2000), 0, 0, 2);
-        let pauses = [true, true, false, false, true].map(|in_transition| pace.pause(in_transition, 0));
-        assert_eq!(pauses, [500, 500, 1000, 2000, 500].map(ms));
-        assert_eq!(Pace::new(ms(300), 0, 0, 1).pause(true, 0), ms(300), "never slower than the interval");
+    fn doubt_is_quick_and_does_not_use_up_the_offset() {
+        let [doubt, steady, again] = pauses(1, ["ox", "oxxx", "oxxxx"]);
+        assert!(doubt <= 500, "{doubt}");
+        assert_eq!([steady, again], [1000, 2000]);
     }
 
     #[test]
     fn jitter_goes_both_ways() {
-        let pause = |entropy| Pace::new(ms(1000), 10, 0, 1).pause(false, entropy).as_millis();
+        let pause = |entropy| Pace::new(Duration::from_secs(1), 10, 0, 1).pause(&health("o"), entropy).as_millis();
         assert_eq!([pause(0), pause(u64::MAX / 2), pause(u64::MAX)], [900, 1000, 1100]);
     }
 }

@@ -1,5 +1,6 @@
 //! What the workers have counted, summed; and the difference that one tick makes.
 
+use std::ops::AddAssign;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::balance::backend::Live;
@@ -51,6 +52,18 @@ impl Counts {
         differences(&self.classes, &earlier.classes, &mut delta.classes);
         differences(&self.failures, &earlier.failures, &mut delta.failures);
         delta
+    }
+}
+
+impl AddAssign<&Self> for Counts {
+    fn add_assign(&mut self, more: &Self) {
+        self.picked += more.picked;
+        self.classes.iter_mut().zip(more.classes).for_each(|(sum, n)| *sum += n);
+        self.failures.iter_mut().zip(more.failures).for_each(|(sum, n)| *sum += n);
+        self.cancelled += more.cancelled;
+        self.retries += more.retries;
+        self.bytes_in += more.bytes_in;
+        self.bytes_out += more.bytes_out;
     }
 }
 
