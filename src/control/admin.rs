@@ -51,7 +51,7 @@ impl View {
     }
 }
 
-/// Serves until `stop`; then what is under way may finish within [`FAREWELL`].
+/// Serves until `stop`; then what is under way may finish within half a second.
 pub async fn serve(bound: Bound, view: View, stop: CancellationToken) {
     match bound {
         Bound::Tcp(listener) => run(listener, router(view).layer(middleware::from_fn(only_loopback_names)), stop).await,

@@ -55,7 +55,7 @@ mod tests {
         a.live.in_flight.0.store(0, Relaxed);
         c.live.in_flight.0.store(0, Relaxed);
         c.live.set_mode(Mode::Up);
-        assert_eq!(drains.settled(), [a.spec.id.clone()]);
+        assert_eq!(drains.settled(), std::slice::from_ref(&a.spec.id));
         assert!(!drains.is_idle());
         b.live.set_mode(Mode::Up);
         assert_eq!(drains.settled(), []);

@@ -12,7 +12,7 @@ use crate::config::{
 };
 
 /// Settings of a round robin pool without checks and ejection, its backends at ports 1, 2, ... of loopback.
-pub fn settings(pool: &str, backends: &[&str]) -> Settings {
+pub(super) fn settings(pool: &str, backends: &[&str]) -> Settings {
     let spec = |(port, backend): (u16, &&str)| Spec {
         id: BackendId::new(pool, backend),
         host: "127.0.0.1".into(),
@@ -33,19 +33,19 @@ pub fn settings(pool: &str, backends: &[&str]) -> Settings {
 }
 
 /// A refreshed pool of these settings, for one worker.
-pub fn pool_of(settings: Settings) -> Arc<Pool> {
+pub(super) fn pool_of(settings: Settings) -> Arc<Pool> {
     let pool = Arc::new(Pool::new(settings, 1, 0));
     pool.refresh(clock::now());
     pool
 }
 
 /// A refreshed pool of [`settings`], for one worker.
-pub fn pool(pool: &str, backends: &[&str]) -> Arc<Pool> {
+pub(super) fn pool(pool: &str, backends: &[&str]) -> Arc<Pool> {
     pool_of(settings(pool, backends))
 }
 
 /// An HTTP check each second, without jitter.
-pub fn check() -> HealthCheck {
+pub(super) fn check() -> HealthCheck {
     HealthCheck {
         kind: CheckKind::Http { path: "/".into(), expect_status: vec![(200, 399)] },
         interval: Duration::from_secs(2),
@@ -57,7 +57,7 @@ pub fn check() -> HealthCheck {
 }
 
 /// A config of these pools, without admin API.
-pub fn config(pools: Vec<Settings>) -> Config {
+pub(super) fn config(pools: Vec<Settings>) -> Config {
     let second = Duration::from_secs(1);
     let pool = |balance: Settings| PoolConfig {
         health_check: balance.checked.then(check),

@@ -7,7 +7,7 @@ use crate::balance::snapshot::{BackendView, PoolView, Snapshot};
 
 /// The whole report.
 #[derive(Debug, Serialize)]
-pub struct Report {
+pub(super) struct Report {
     apps: Vec<App>,
 }
 
@@ -24,7 +24,7 @@ struct Instance {
 }
 
 /// One app per host of each pool; a pool without hosts goes by its name.
-pub fn report(snapshot: &Snapshot) -> Report {
+pub(super) fn report(snapshot: &Snapshot) -> Report {
     Report { apps: snapshot.pools.iter().flat_map(apps).collect() }
 }
 

@@ -17,18 +17,18 @@ struct Admin {
     pool: Arc<Pool>,
     stop: CancellationToken,
     task: JoinHandle<()>,
-    _snapshots: watch::Sender<Arc<Snapshot>>,
+    _publisher: watch::Sender<Arc<Snapshot>>,
 }
 
 impl Admin {
     async fn start(listen: AdminListen) -> Self {
         let bound = Bound::bind(&listen).await.unwrap();
-        let (_snapshots, snapshots) = watch::channel(Arc::new(Snapshot { version: "1.2.3".into(), ..Snapshot::default() }));
+        let (publisher, snapshots) = watch::channel(Arc::new(Snapshot { version: "1.2.3".into(), ..Snapshot::default() }));
         let (shutdown, stop) = (Shutdown::default(), CancellationToken::new());
         let (phase, pool) = (PhaseWatch::new(shutdown.clone()), fixture::pool("web", &["a"]));
         let view = View { snapshots, phase: phase.clone(), pools: [pool.clone()].into() };
         let address = bound.to_string();
-        Self { address, phase, shutdown, pool, task: tokio::spawn(serve(bound, view, stop.clone())), stop, _snapshots }
+        Self { address, phase, shutdown, pool, task: tokio::spawn(serve(bound, view, stop.clone())), stop, _publisher: publisher }
     }
 
     async fn on_loopback() -> Self {

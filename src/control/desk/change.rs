@@ -8,7 +8,7 @@ use crate::balance::strategy::StrategyKind;
 
 /// One change.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub(super) enum Change {
     /// Of a backend's mode.
     Mode { backend: BackendId, from: Mode, to: Mode },
     /// Of a backend's weight.
@@ -19,7 +19,7 @@ pub enum Change {
 
 impl Change {
     /// The change that takes this one back.
-    pub fn reversed(self) -> Self {
+    pub(super) fn reversed(self) -> Self {
         match self {
             Self::Mode { backend, from, to } => Self::Mode { backend, from: to, to: from },
             Self::Weight { backend, from, to } => Self::Weight { backend, from: to, to: from },
@@ -28,7 +28,7 @@ impl Change {
     }
 
     /// Whether it changes anything.
-    pub fn is_idle(&self) -> bool {
+    pub(super) fn is_idle(&self) -> bool {
         match self {
             Self::Mode { from, to, .. } => from == to,
             Self::Weight { from, to, .. } => from == to,
@@ -37,7 +37,7 @@ impl Change {
     }
 
     /// What is changed.
-    pub fn subject(&self) -> Subject {
+    pub(super) fn subject(&self) -> Subject {
         match self {
             Self::Mode { backend, .. } => Subject::Mode(backend.clone()),
             Self::Weight { backend, .. } => Subject::Weight(backend.clone()),
@@ -65,7 +65,7 @@ impl fmt::Display for Change {
 
 /// What a change is about.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Subject {
+pub(super) enum Subject {
     /// A backend's mode.
     Mode(BackendId),
     /// A backend's weight.

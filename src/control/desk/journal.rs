@@ -10,7 +10,7 @@ const DEPTH: usize = 100;
 
 /// A way to go through the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
+pub(super) enum Step {
     /// Back.
     Undo,
     /// Forth.
@@ -19,7 +19,7 @@ pub enum Step {
 
 impl Step {
     /// `undo` or `redo`.
-    pub const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Undo => "undo",
             Self::Redo => "redo",
@@ -31,20 +31,20 @@ type Entries = VecDeque<(Origin, Change)>;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Journal {
+pub(super) struct Journal {
     done: Entries,
     undone: Entries,
 }
 
 impl Journal {
     /// Enters a new change; what its author had undone cannot be done again.
-    pub fn record(&mut self, by: Origin, change: Change) {
+    pub(super) fn record(&mut self, by: Origin, change: Change) {
         self.undone.retain(|(author, _)| *author != by);
         push(&mut self.done, (by, change));
     }
 
     /// The change that a step by this author would make.
-    pub fn next(&self, step: Step, by: Origin) -> Option<Change> {
+    pub(super) fn next(&self, step: Step, by: Origin) -> Option<Change> {
         match step {
             Step::Undo => last(&self.done, by).map(|at| self.done[at].1.clone().reversed()),
             Step::Redo => last(&self.undone, by).map(|at| self.undone[at].1.clone()),
@@ -52,7 +52,7 @@ impl Journal {
     }
 
     /// The step was made.
-    pub fn step(&mut self, step: Step, by: Origin) {
+    pub(super) fn step(&mut self, step: Step, by: Origin) {
         let (from, to) = match step {
             Step::Undo => (&mut self.done, &mut self.undone),
             Step::Redo => (&mut self.undone, &mut self.done),
@@ -63,7 +63,7 @@ impl Journal {
     }
 
     /// The step can never be made.
-    pub fn forget(&mut self, step: Step, by: Origin) {
+    pub(super) fn forget(&mut self, step: Step, by: Origin) {
         let entries = match step {
             Step::Undo => &mut self.done,
             Step::Redo => &mut self.undone,

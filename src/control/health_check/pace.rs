@@ -7,7 +7,7 @@ use crate::balance::health::Health;
 
 /// The rhythm of one backend's checks. Pauses count from the beginning of a check to the beginning of the next.
 #[derive(Debug)]
-pub struct Pace {
+pub(super) struct Pace {
     interval: Duration,
     jitter_percent: u32,
     /// The first pause in steady state, so that backends which started together drift apart.
@@ -16,13 +16,13 @@ pub struct Pace {
 
 impl Pace {
     /// The rhythm of the backend at `index` of `count`.
-    pub fn new(interval: Duration, jitter_percent: u32, index: usize, count: usize) -> Self {
+    pub(super) fn new(interval: Duration, jitter_percent: u32, index: usize, count: usize) -> Self {
         let offset = interval.mul_f64((index + 1) as f64 / count.max(1) as f64);
         Self { interval, jitter_percent, offset: Some(offset) }
     }
 
     /// The next pause. `entropy` is 64 random bits.
-    pub fn pause(&mut self, health: &Health, entropy: u64) -> Duration {
+    pub(super) fn pause(&mut self, health: &Health, entropy: u64) -> Duration {
         let pause = if health.is_in_doubt() {
             Duration::from_millis(health.pace(self.interval.as_millis() as Millis))
         } else {

@@ -19,16 +19,16 @@ const LEFTOVER_TIME: Duration = Duration::from_millis(100);
 
 /// What a check found.
 #[derive(Debug)]
-pub struct Finding {
+pub(super) struct Finding {
     /// What the backend did, or why that is not good enough.
-    pub result: Result<Passed, CheckError>,
+    pub(super) result: Result<Passed, CheckError>,
     /// How long it took.
-    pub took: Duration,
+    pub(super) took: Duration,
 }
 
 impl Finding {
     /// Whether the check passed.
-    pub fn passed(&self) -> bool {
+    pub(super) fn passed(&self) -> bool {
         self.result.is_ok()
     }
 }
@@ -45,7 +45,7 @@ impl fmt::Display for Finding {
 
 /// What a good backend did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passed {
+pub(super) enum Passed {
     /// It answered with this status.
     Status(u16),
     /// It took a connection.
@@ -63,7 +63,7 @@ impl fmt::Display for Passed {
 
 /// Why a check failed.
 #[derive(Debug, thiserror::Error)]
-pub enum CheckError {
+pub(super) enum CheckError {
     /// Nobody listens.
     #[error("refused")]
     Refused,
@@ -108,7 +108,7 @@ impl fmt::Display for Ranges<'_> {
 }
 
 /// Checks a backend once, within the check's time-out from the look-up of its name to the answer's head.
-pub async fn probe(backend: &Spec, check: &HealthCheck) -> Finding {
+pub(super) async fn probe(backend: &Spec, check: &HealthCheck) -> Finding {
     let started = Instant::now();
     let asked = timeout(check.timeout, ask(backend, &check.kind)).await;
     let took = started.elapsed();

@@ -7,9 +7,8 @@ use super::series::Series;
 use super::told::Told;
 use super::window::{Figures, Tick};
 use crate::balance::Millis;
-use crate::balance::backend::{Backend, BackendId};
+use crate::balance::backend::Backend;
 use crate::balance::meter::Failure;
-use crate::balance::rotation::Rotation;
 use crate::balance::snapshot::BackendView;
 use crate::control::health_check::Checks;
 use crate::event::Event;
@@ -20,7 +19,7 @@ const UNANSWERED: [Failure; 5] =
 
 /// See the module.
 #[derive(Debug)]
-pub struct BackendSampler {
+pub(super) struct BackendSampler {
     backend: Arc<Backend>,
     url: String,
     checks: Option<Arc<Checks>>,
@@ -32,28 +31,28 @@ pub struct BackendSampler {
 
 /// What a backend did since the last tick.
 #[derive(Debug, Default)]
-pub struct Deed {
-    pub counts: Counts,
-    pub tick: Tick,
+pub(super) struct Deed {
+    pub(super) counts: Counts,
+    pub(super) tick: Tick,
 }
 
 /// What a backend was given over a window, and what would have been fair.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Portion {
-    pub picked: u64,
-    pub owed: f64,
+pub(super) struct Portion {
+    pub(super) picked: u64,
+    pub(super) owed: f64,
 }
 
 /// A backend's share and fair share of its pool's requests, for each window.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Shares {
-    pub share: [f64; 3],
-    pub fair_share: [f64; 3],
+pub(super) struct Shares {
+    pub(super) share: [f64; 3],
+    pub(super) fair_share: [f64; 3],
 }
 
 impl BackendSampler {
     /// Watches a backend from `now` on.
-    pub fn new(backend: &Arc<Backend>, checks: Option<Arc<Checks>>, now: Millis) -> Self {
+    pub(super) fn new(backend: &Arc<Backend>, checks: Option<Arc<Checks>>, now: Millis) -> Self {
         Self {
             backend: Arc::clone(backend),
             url: backend.spec.url(),
@@ -66,7 +65,7 @@ impl BackendSampler {
     }
 
     /// Reads the meters: what happened since the last call.
-    pub fn read(&mut self) -> Deed {
+    pub(super) fn read(&mut self) -> Deed {
         let now = Counts::read(&self.backend.live);
         let counts = now.since(&self.counts);
         if counts == Counts::default() {
@@ -78,12 +77,12 @@ impl BackendSampler {
     }
 
     /// Enters what happened.
-    pub fn add(&mut self, tick: &Tick, now: Millis) {
+    pub(super) fn add(&mut self, tick: &Tick, now: Millis) {
         self.series.add(tick, now);
     }
 
     /// What it was given over each window, and what would have been fair.
-    pub fn portions(&self) -> [Portion; 3] {
+    pub(super) fn portions(&self) -> [Portion; 3] {
         self.series.windows.each_ref().map(|window| {
             let Figures { picked, owed, .. } = window.figures();
             Portion { picked, owed }
@@ -91,28 +90,28 @@ impl BackendSampler {
     }
 
     /// Failures that have not been told yet.
-    pub fn news(&mut self) -> impl Iterator<Item = Event> + use<'_> {
+    pub(super) fn news(&mut self) -> impl Iterator<Item = Event> + use<'_> {
         let id = &self.backend.spec.id;
         let news = self.told.news(self.counts.failures);
         news.map(|(index, times)| Event::AttemptsFailed { backend: id.clone(), failure: Failure::ALL[index], times })
     }
 
     /// How it looks now.
-    pub fn view(&self, shares: Shares, ramp_percent: u32, now: Millis) -> BackendView {
+    pub(super) fn view(&self, shares: Shares, ramp_percent: u32, now: Millis) -> BackendView {
         let Backend { spec, live } = &*self.backend;
-        let log = self.checks.as_ref().map(|checks| checks.log()).unwrap_or_default();
-        let (rise, fall) = self.checks.as_ref().map(|checks| (checks.rise, checks.fall)).unwrap_or_default();
+        let log = self.checks.as_ref().map(|checks| checks.log());
+        let (rise, fall) = self.checks.as_ref().map_or((0, 0), |checks| checks.thresholds());
         BackendView {
             id: spec.id.clone(),
             url: self.url.clone(),
             mode: live.mode(),
             health: live.verdict(),
             checked: self.checks.is_some(),
-            streak: log.streak(),
-            last_check_passed: log.last_passed(),
+            streak: log.as_ref().map_or(0, |log| log.health.streak()),
+            last_check_passed: log.as_ref().is_some_and(|log| log.health.last_passed()),
             rise,
             fall,
-            checks: log.results(),
+            checks: log.map_or_else(Vec::new, |log| log.results()),
             eligibility: self.backend.eligibility(),
             ejected_for_ms: live.ejected_until().map(|until| until.saturating_sub(now)),
             weight: live.weight(),
@@ -150,6 +149,6 @@ fn figures(counts: &Counts) -> Figures {
 }
 
 /// Counters that are not 0, in words.
-pub fn happened<const N: usize>(words: [&str; N], counts: [u64; N]) -> Vec<(String, u64)> {
+pub(super) fn happened<const N: usize>(words: [&str; N], counts: [u64; N]) -> Vec<(String, u64)> {
     words.into_iter().zip(counts).filter(|(_, n)| *n > 0).map(|(words, n)| (words.to_owned(), n)).collect()
 }

@@ -9,19 +9,19 @@ use crate::balance::meter::Failure;
 
 /// Counters of one backend over all workers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub picked: u64,
-    pub classes: [u64; 5],
-    pub failures: [u64; Failure::ALL.len()],
-    pub cancelled: u64,
-    pub retries: u64,
-    pub bytes_in: u64,
-    pub bytes_out: u64,
+pub(super) struct Counts {
+    pub(super) picked: u64,
+    pub(super) classes: [u64; 5],
+    pub(super) failures: [u64; Failure::ALL.len()],
+    pub(super) cancelled: u64,
+    pub(super) retries: u64,
+    pub(super) bytes_in: u64,
+    pub(super) bytes_out: u64,
 }
 
 impl Counts {
     /// The sum over the workers, now.
-    pub fn read(live: &Live) -> Self {
+    pub(super) fn read(live: &Live) -> Self {
         let mut sum = Self::default();
         let add = |sum: &mut u64, counter: &AtomicU64| *sum = sum.wrapping_add(counter.load(Relaxed));
         for meter in &live.meters {
@@ -37,7 +37,7 @@ impl Counts {
     }
 
     /// What has been added since `earlier`.
-    pub fn since(&self, earlier: &Self) -> Self {
+    pub(super) fn since(&self, earlier: &Self) -> Self {
         let differences = |now: &[u64], then: &[u64], into: &mut [u64]| {
             into.iter_mut().zip(now.iter().zip(then)).for_each(|(into, (now, then))| *into = now.wrapping_sub(*then));
         };
@@ -68,10 +68,10 @@ impl AddAssign<&Self> for Counts {
 }
 
 /// Latencies as (bucket, count), sorted by bucket, no count 0.
-pub type Latencies = Vec<(u16, u32)>;
+pub(super) type Latencies = Vec<(u16, u32)>;
 
 /// Adds `more` to `sum`.
-pub fn merge(sum: &mut Latencies, more: &[(u16, u32)]) {
+pub(super) fn merge(sum: &mut Latencies, more: &[(u16, u32)]) {
     for &(bucket, count) in more {
         match sum.binary_search_by_key(&bucket, |(bucket, _)| *bucket) {
             Ok(at) => sum[at].1 = sum[at].1.wrapping_add(count),
@@ -82,7 +82,7 @@ pub fn merge(sum: &mut Latencies, more: &[(u16, u32)]) {
 
 /// One backend's histograms as they were at the last tick.
 #[derive(Debug)]
-pub struct Histograms(Box<[u32; BUCKETS]>);
+pub(super) struct Histograms(Box<[u32; BUCKETS]>);
 
 impl Default for Histograms {
     fn default() -> Self {
@@ -92,7 +92,7 @@ impl Default for Histograms {
 
 impl Histograms {
     /// What has been added since the last call.
-    pub fn advance(&mut self, live: &Live) -> Latencies {
+    pub(super) fn advance(&mut self, live: &Live) -> Latencies {
         let mut now = [0; BUCKETS];
         live.meters.iter().for_each(|meter| meter.latency.add_to(&mut now));
         let added = now.iter().zip(self.0.iter()).enumerate().filter(|(_, (now, then))| now != then);

@@ -5,7 +5,7 @@ use crate::balance::rotation::{Member, Rotation};
 use crate::balance::strategy::StrategyKind;
 
 /// Each backend's fair share, 0..=1, by its index in the pool; 0 for whoever takes no requests. All 0 if nobody does.
-pub fn shares(rotation: &Rotation, strategy: StrategyKind, backends: usize) -> Vec<f64> {
+pub(super) fn shares(rotation: &Rotation, strategy: StrategyKind, backends: usize) -> Vec<f64> {
     let mut shares = vec![0.0; backends];
     let total: f64 = rotation.members().iter().map(|member| claim(member, strategy)).sum();
     if total > 0.0 {

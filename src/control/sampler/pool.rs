@@ -14,7 +14,8 @@ use super::series::Series;
 use super::told::Told;
 use super::window::{Figures, Tick};
 use crate::balance::Millis;
-use crate::balance::keel;
+use crate::balance::backend::Backend;
+use crate::balance::keel::{Keel, Load};
 use crate::balance::meter::Failure;
 use crate::balance::pool::Pool;
 use crate::balance::snapshot::PoolView;
@@ -27,7 +28,7 @@ const CAUSES: usize = Cause::ALL.len();
 
 /// See the module.
 #[derive(Debug)]
-pub struct PoolSampler {
+pub(super) struct PoolSampler {
     pool: Arc<Pool>,
     /// Its place in the tally.
     index: usize,
@@ -43,7 +44,7 @@ pub struct PoolSampler {
 
 impl PoolSampler {
     /// Watches a pool from `now` on. `index` is its place in the config.
-    pub fn new(pool: &Arc<Pool>, index: usize, config: &PoolConfig, checks: &Register, now: Millis) -> Self {
+    pub(super) fn new(pool: &Arc<Pool>, index: usize, config: &PoolConfig, checks: &Register, now: Millis) -> Self {
         let watch = |backend| BackendSampler::new(backend, checks.get(&backend.spec.id).cloned(), now);
         Self {
             pool: Arc::clone(pool),
@@ -59,7 +60,7 @@ impl PoolSampler {
     }
 
     /// Reads what happened since the last tick.
-    pub fn tick(&mut self, tally: &Tally, now: Millis) {
+    pub(super) fn tick(&mut self, tally: &Tally, now: Millis) {
         self.fair = fair::shares(&self.pool.rotation(), self.pool.strategy(), self.backends.len());
         let deeds: Vec<Deed> = self.backends.iter_mut().map(BackendSampler::read).collect();
         let picked: u64 = deeds.iter().map(|deed| deed.counts.picked).sum();
@@ -79,14 +80,14 @@ impl PoolSampler {
     }
 
     /// What is worth an event and has not been told yet.
-    pub fn news(&mut self) -> impl Iterator<Item = Event> + use<'_> {
+    pub(super) fn news(&mut self) -> impl Iterator<Item = Event> + use<'_> {
         let name = self.pool.name();
         let answered = answered(&mut self.told, self.answers, Some(name));
         self.backends.iter_mut().flat_map(BackendSampler::news).chain(answered)
     }
 
     /// How it looks now.
-    pub fn view(&self, tally: &Tally, now: Millis) -> PoolView {
+    pub(super) fn view(&self, tally: &Tally, now: Millis) -> PoolView {
         let rotation = self.pool.rotation();
         let portions: Vec<[Portion; 3]> = self.backends.iter().map(BackendSampler::portions).collect();
         let shares = self.shares(&portions);
@@ -102,11 +103,20 @@ impl PoolSampler {
             rps: self.series.rps(),
             failing_open: self.pool.failing_open(),
             windows: self.series.windows.each_ref().map(|window| window.traffic(now)),
-            keel: todo!(),
+            keel: [0, 1, 2].map(|window| self.keel(&portions, window)),
             own_answers: happened(Cause::ALL.map(Cause::words), self.answers),
             history: self.series.history(),
             backends: views.map(|(index, backend)| backend.view(shares[index], rotation.ramp_percent(index), now)).collect(),
         }
+    }
+
+    fn keel(&self, portions: &[[Portion; 3]], window: usize) -> Keel {
+        let load = |(backend, portion): (&Arc<Backend>, &[Portion; 3])| Load {
+            backend: backend.spec.id.backend.clone(),
+            actual: portion[window].picked,
+            expected: portion[window].owed,
+        };
+        Keel::of(&iter::zip(self.pool.backends(), portions).map(load).collect::<Vec<_>>())
     }
 
     /// Shares over each window; without requests, what is fair now is fair.
@@ -146,12 +156,12 @@ fn seen_by_clients(backends: &Counts, own: [u64; CAUSES]) -> Figures {
 }
 
 /// Answers that evenkeel gave itself, by cause.
-pub fn read(answers: &Answers) -> [u64; CAUSES] {
+pub(super) fn read(answers: &Answers) -> [u64; CAUSES] {
     Cause::ALL.map(|cause| answers.get(cause))
 }
 
 /// Own answers that have not been told yet.
-pub fn answered(told: &mut Told<CAUSES>, answers: [u64; CAUSES], pool: Option<&Arc<str>>) -> impl Iterator<Item = Event> {
+pub(super) fn answered(told: &mut Told<CAUSES>, answers: [u64; CAUSES], pool: Option<&Arc<str>>) -> impl Iterator<Item = Event> {
     told.news(answers).map(move |(index, times)| {
         let cause = Cause::ALL[index];
         Event::AnsweredItself { pool: pool.cloned(), status: cause.status(), cause: cause.words().into(), times }

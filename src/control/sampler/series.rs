@@ -13,33 +13,33 @@ const RATE_SPAN: Millis = 5000;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Series {
+pub(super) struct Series {
     /// One for each of [`WINDOWS`].
-    pub windows: [Window; 3],
+    pub(super) windows: [Window; 3],
     seconds: Seconds,
     rate: Rate,
 }
 
 impl Series {
     /// Nothing yet; watched from `now` on.
-    pub fn new(now: Millis) -> Self {
+    pub(super) fn new(now: Millis) -> Self {
         Self { windows: WINDOWS.map(|seconds| Window::new(seconds, now)), seconds: Seconds::new(now), rate: Rate::new(now) }
     }
 
     /// Adds what happened since the last tick.
-    pub fn add(&mut self, tick: &Tick, now: Millis) {
+    pub(super) fn add(&mut self, tick: &Tick, now: Millis) {
         self.windows.iter_mut().for_each(|window| window.add(tick, now));
         self.seconds.add(tick, now);
         self.rate.add(tick.figures.requests, now);
     }
 
     /// Finished requests per second, over the last 5 s.
-    pub fn rps(&self) -> f64 {
+    pub(super) fn rps(&self) -> f64 {
         self.rate.get()
     }
 
     /// The last [`HISTORY`] whole seconds, oldest first.
-    pub fn history(&self) -> Vec<Second> {
+    pub(super) fn history(&self) -> Vec<Second> {
         self.seconds.closed.iter().copied().collect()
     }
 }
@@ -125,17 +125,20 @@ mod tests {
     #[test]
     fn the_rate_is_over_five_seconds_or_what_there_is() {
         let mut series = Series::new(10_000);
-        assert_eq!(series.rps(), 0.0);
+        let rps = |series: &Series| series.rps().round() as u64;
+        assert_eq!(rps(&series), 0);
         series.add(&tick(100, 1), 10_500);
-        assert_eq!(series.rps(), 200.0);
+        assert_eq!(rps(&series), 200);
         (1..=40).for_each(|n| series.add(&tick(2, 1), 10_500 + 250 * n));
-        assert_eq!(series.rps(), 8.0);
+        assert_eq!(rps(&series), 8);
     }
 
     #[test]
     fn seconds_are_closed_in_order_and_a_pause_is_silence() {
         let mut series = Series::new(0);
-        [250, 500, 750].into_iter().for_each(|now| series.add(&tick(4, 2000), now));
+        for now in [250, 500, 750] {
+            series.add(&tick(4, 2000), now);
+        }
         assert_eq!(series.history(), []);
         series.add(&tick(1, 9), 3_250);
         let silence = Second::default();

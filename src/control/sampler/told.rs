@@ -4,7 +4,7 @@ use std::array;
 
 /// Counters as they were last told.
 #[derive(Debug)]
-pub struct Told<const N: usize>([u64; N]);
+pub(super) struct Told<const N: usize>([u64; N]);
 
 impl<const N: usize> Default for Told<N> {
     fn default() -> Self {
@@ -14,7 +14,7 @@ impl<const N: usize> Default for Told<N> {
 
 impl<const N: usize> Told<N> {
     /// What is new of `now`: index and how much, of those that grew.
-    pub fn news(&mut self, now: [u64; N]) -> impl Iterator<Item = (usize, u64)> + use<N> {
+    pub(super) fn news(&mut self, now: [u64; N]) -> impl Iterator<Item = (usize, u64)> + use<N> {
         let then = std::mem::replace(&mut self.0, now);
         let grown: [u64; N] = array::from_fn(|index| now[index].saturating_sub(then[index]));
         grown.into_iter().enumerate().filter(|(_, times)| *times > 0)

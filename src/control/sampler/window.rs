@@ -16,29 +16,29 @@ use crate::balance::histogram::{BUCKETS, bucket_mid};
 use crate::balance::snapshot::Traffic;
 
 /// Slots of a window.
-pub const SLOTS: u64 = 12;
+pub(super) const SLOTS: u64 = 12;
 
 /// What is added up over a window.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Figures {
+pub(super) struct Figures {
     /// Finished requests.
-    pub requests: u64,
+    pub(super) requests: u64,
     /// Answers by class.
-    pub classes: [u64; 5],
+    pub(super) classes: [u64; 5],
     /// Errors.
-    pub errors: u64,
+    pub(super) errors: u64,
     /// Requests whose client left.
-    pub cancelled: u64,
+    pub(super) cancelled: u64,
     /// Retries.
-    pub retries: u64,
+    pub(super) retries: u64,
     /// Request body bytes.
-    pub bytes_in: u64,
+    pub(super) bytes_in: u64,
     /// Answer body bytes.
-    pub bytes_out: u64,
+    pub(super) bytes_out: u64,
     /// Requests handed to the backend.
-    pub picked: u64,
+    pub(super) picked: u64,
     /// Requests that would have been its fair share.
-    pub owed: f64,
+    pub(super) owed: f64,
 }
 
 impl AddAssign<&Self> for Figures {
@@ -57,11 +57,11 @@ impl AddAssign<&Self> for Figures {
 
 /// What one tick adds.
 #[derive(Clone, Debug, Default)]
-pub struct Tick {
+pub(super) struct Tick {
     /// Counts.
-    pub figures: Figures,
+    pub(super) figures: Figures,
     /// Latencies.
-    pub latencies: Latencies,
+    pub(super) latencies: Latencies,
 }
 
 #[derive(Debug)]
@@ -73,7 +73,7 @@ struct Slot {
 
 /// One sliding window.
 #[derive(Debug)]
-pub struct Window {
+pub(super) struct Window {
     slot_ms: Millis,
     began: Millis,
     slots: VecDeque<Slot>,
@@ -82,12 +82,12 @@ pub struct Window {
 
 impl Window {
     /// An empty window of so many seconds, watched from `now` on.
-    pub fn new(seconds: u64, now: Millis) -> Self {
+    pub(super) fn new(seconds: u64, now: Millis) -> Self {
         Self { slot_ms: seconds * 1000 / SLOTS, began: now, slots: VecDeque::new(), latencies: Box::new([0; BUCKETS]) }
     }
 
     /// Adds what happened just before `now`, and lets go of what is too old.
-    pub fn add(&mut self, tick: &Tick, now: Millis) {
+    pub(super) fn add(&mut self, tick: &Tick, now: Millis) {
         let number = now / self.slot_ms;
         let outdated = self.slots.partition_point(|slot| slot.number + SLOTS <= number);
         for (bucket, count) in self.slots.drain(..outdated).flat_map(|slot| slot.tick.latencies) {
@@ -106,14 +106,14 @@ impl Window {
     }
 
     /// The sum over the window.
-    pub fn figures(&self) -> Figures {
+    pub(super) fn figures(&self) -> Figures {
         let mut sum = Figures::default();
         self.slots.iter().for_each(|slot| sum += &slot.tick.figures);
         sum
     }
 
     /// The window as everybody sees it.
-    pub fn traffic(&self, now: Millis) -> Traffic {
+    pub(super) fn traffic(&self, now: Millis) -> Traffic {
         let figures = self.figures();
         let first = self.slots.front().map_or(now, |slot| slot.number * self.slot_ms);
         let [p50_us, p90_us, p99_us] = self.quantiles();
@@ -133,7 +133,7 @@ impl Window {
     }
 
     /// Latency as (microseconds, count) per bucket that is not empty.
-    pub fn histogram(&self) -> Vec<(u64, u64)> {
+    pub(super) fn histogram(&self) -> Vec<(u64, u64)> {
         let filled = self.latencies.iter().enumerate().filter(|(_, count)| **count > 0);
         filled.map(|(bucket, count)| (bucket_mid(bucket), u64::from(*count))).collect()
     }
