@@ -5,6 +5,9 @@
 
 pub mod dialog;
 pub mod events;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod guard;
+pub mod keymap;
 pub mod rows;
 pub mod state;

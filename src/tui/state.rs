@@ -4,23 +4,23 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 use super::events::{EventRing, Line, Marker};
 use super::guard::Impact;
-use super::rows::Sort;
+use super::rows::{Sort, matches};
 use crate::balance::Millis;
 use crate::balance::backend::BackendId;
-use crate::balance::snapshot::{HISTORY, PoolView, Snapshot};
+use crate::balance::snapshot::{BackendView, HISTORY, PoolView, Snapshot};
 use crate::balance::strategy::StrategyKind;
 use crate::command::Command;
 use crate::event::Severity;
 
 /// Everything the view may look at.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct State {
     /// The newest snapshot. Guards judge by it, also while the display is frozen.
     pub live: Arc<Snapshot>,
-    /// When `live` arrived.
-    pub live_at: Millis,
     /// The time of the last message: the view's only clock, on the scale of [`crate::clock::now`].
     pub now: Millis,
     /// Set while the display is frozen.
@@ -39,13 +39,15 @@ pub struct State {
     pub filter: Filter,
     /// Index into [`crate::balance::snapshot::WINDOWS`].
     pub window: usize,
-    /// The panel that has the focus. Where only one panel fits besides the backends, it is the one drawn.
+    /// The panel that has the focus.
     pub panel: Panel,
+    /// The panel to draw where only one fits below the backends: the last one that had the focus.
+    pub lower: Panel,
     /// What lies on top, if anything.
     pub overlay: Overlay,
     /// The passing message above the footer.
     pub toast: Option<Toast>,
-    /// Commands sent and not yet answered.
+    /// Commands on their way.
     pub pending: Vec<Pending>,
     /// Set while evenkeel drains: when what is left is cut.
     pub drain_until: Option<Millis>,
@@ -59,10 +61,12 @@ pub struct State {
     pub unfocused: bool,
     /// Whether the terminal takes long to accept a frame.
     pub slow_tty: bool,
+    /// The zone that times of day are shown in.
+    pub zone: TimeZone,
     /// Columns and rows of the terminal.
     pub size: (u16, u16),
-    /// The number of the next command.
-    pub next_token: u64,
+    /// The number of the last command.
+    pub last_token: u64,
 }
 
 /// The display stands still; traffic goes on.
@@ -224,7 +228,7 @@ pub struct Toast {
     pub until: Millis,
 }
 
-/// A command that the desk has not answered yet.
+/// A command on its way: not answered yet, or not to be seen in a snapshot yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
     /// Ties the answer to the command.
@@ -233,6 +237,39 @@ pub struct Pending {
     pub command: Command,
     /// What to say once it is done; `None` says the desk's own words.
     pub done: Option<String>,
+    /// Whether it is done and only the next snapshot is missing to show it.
+    pub answered: bool,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        Self {
+            live: Arc::default(),
+            now: 0,
+            frozen: None,
+            events: EventRing::default(),
+            events_at: None,
+            pool: None,
+            selected: None,
+            sort: Sort::default(),
+            filter: Filter::default(),
+            window: 0,
+            panel: Panel::Backends,
+            lower: Panel::Distribution,
+            overlay: Overlay::None,
+            toast: None,
+            pending: Vec::new(),
+            drain_until: None,
+            grace: 0,
+            dropped: 0,
+            read_only: false,
+            unfocused: false,
+            slow_tty: false,
+            zone: TimeZone::UTC,
+            size: (80, 24),
+            last_token: 0,
+        }
+    }
 }
 
 impl State {
@@ -245,6 +282,13 @@ impl State {
     pub fn pool(&self) -> Option<&PoolView> {
         let pools = &self.shown().pools;
         pools.iter().find(|pool| Some(&pool.name) == self.pool.as_ref()).or(pools.first())
+    }
+
+    /// The backend that keys act on, if it is on the screen.
+    pub fn target(&self) -> Option<&BackendView> {
+        let selected = self.selected.as_ref()?;
+        let backend = self.pool()?.backends.iter().find(|backend| backend.id == *selected)?;
+        matches(backend, &self.filter.text).then_some(backend)
     }
 
     /// The event lines to draw, oldest first; the last one is the lowest on the screen.
