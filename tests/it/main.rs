@@ -17,3 +17,4 @@ mod readme;
 mod shutdown;
 mod support;
 mod upgrade;
+mod vices;

@@ -78,6 +78,11 @@ pub fn deaf(script: Script) -> Upstream {
 }
 
 impl Upstream {
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// What the config calls it.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
