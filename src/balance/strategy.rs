@@ -145,3 +145,6 @@ impl Chooser {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
