@@ -3,6 +3,8 @@
 //! Keys, snapshots and events become messages; [`update`] turns a message into new state and effects; `view` draws the
 //! state. Nothing here changes the world: whatever the operator wants goes to the desk as a command.
 
+mod act;
+mod ask;
 pub mod dialog;
 pub mod events;
 #[cfg(test)]
@@ -11,3 +13,4 @@ pub mod guard;
 pub mod keymap;
 pub mod rows;
 pub mod state;
+pub mod update;
