@@ -14,7 +14,9 @@ pub mod retry_budget;
 pub mod rotation;
 pub mod slow_start;
 pub mod snapshot;
+pub mod strain;
 pub mod strategy;
+pub mod waiters;
 
 /// Milliseconds since the process started. Passed in by the caller; see [`crate::clock::now`].
 pub type Millis = u64;

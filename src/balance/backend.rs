@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::Millis;
 use super::meter::Meter;
 use super::pool::PoolLive;
+use super::strain::Strain;
+use super::strategy::peak_ewma::Ewma;
 
 /// Names a backend: `POOL/BACKEND`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -181,12 +183,14 @@ pub struct Padded<T>(pub T);
 pub struct Live {
     /// Requests being served; each holds a [`super::lease::Lease`]. Written by leases only.
     pub in_flight: Padded<AtomicU32>,
-    /// Failed requests in a row. Written by leases only.
+    /// Failed requests in a row. Written by leases; [`super::ejection::Action::apply`] zeroes it.
     pub consecutive_failures: AtomicU32,
-    /// Recent failures as load, decaying: see [`super::lease::strain`]. Written by leases only.
-    pub strain: AtomicU64,
-    /// Decaying latency estimate of `peak_ewma`. Written by leases only.
-    pub ewma: AtomicU64,
+    /// Recent failures as load. Written by leases only.
+    pub strain: Strain,
+    /// Latency estimate of `peak_ewma`. Written by leases only.
+    pub ewma: Ewma,
+    /// Whether the trial request is in flight. Written by leases only.
+    pub trial_taken: AtomicBool,
     /// Grows by one when the operator cuts the running requests. Written by the desk.
     pub cut_epoch: AtomicU32,
     /// Per-worker counters, indexed by worker; each is written by its worker only.
@@ -209,8 +213,9 @@ impl Live {
             pool,
             in_flight: Padded::default(),
             consecutive_failures: AtomicU32::new(0),
-            strain: AtomicU64::new(0),
-            ewma: AtomicU64::new(0),
+            strain: Strain::default(),
+            ewma: Ewma::default(),
+            trial_taken: AtomicBool::new(false),
             cut_epoch: AtomicU32::new(0),
             meters: (0..workers).map(|_| Meter::default()).collect(),
             mode: AtomicU8::new(Mode::Up as u8),

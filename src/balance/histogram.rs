@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 const SUB_BITS: u32 = 4;
 const SUB: usize = 1 << SUB_BITS;
-/// Values from 2^(MAX_BITS) microseconds (some 134 s) on share the last bucket.
+/// Values from `1 << MAX_BITS` microseconds (some 134 s) on share the last bucket.
 const MAX_BITS: u32 = 27;
 /// Number of buckets.
 pub const BUCKETS: usize = SUB * (MAX_BITS - SUB_BITS + 1) as usize + 1;
@@ -14,7 +14,7 @@ pub fn bucket(us: u64) -> usize {
     if us < SUB as u64 {
         return us as usize;
     }
-    let bits = 63 - us.leading_zeros();
+    let bits = us.ilog2();
     if bits >= MAX_BITS {
         return BUCKETS - 1;
     }
@@ -102,7 +102,9 @@ mod tests {
     fn quantiles_are_within_four_percent() {
         let values: Vec<u64> = (1..=10_000).map(|n| n * 37).collect();
         let mut counts = [0u64; BUCKETS];
-        values.iter().for_each(|v| counts[bucket(*v)] += 1);
+        for value in &values {
+            counts[bucket(*value)] += 1;
+        }
         for q in [0.5, 0.9, 0.99] {
             let exact = values[(q * 10_000.0) as usize - 1] as f64;
             let got = quantile(counts.iter().copied().enumerate(), q).unwrap() as f64;

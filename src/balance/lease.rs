@@ -4,10 +4,11 @@
 //! request is recorded by [`Lease::finish`]; a lease dropped without it is a client that left, and blames nobody.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
 use super::Millis;
 use super::backend::Backend;
-use super::meter::{Failure, Meter};
+use super::meter::{Failure, Meter, bump};
 
 /// What became of an attempt.
 #[derive(Clone, Copy, Debug)]
@@ -41,9 +42,35 @@ pub struct Lease {
     worker: usize,
     cut_epoch: u32,
     trial: bool,
+    finished: bool,
 }
 
 impl Lease {
+    /// A lease on the backend if it has room; on its trial slot if it is on trial.
+    pub(super) fn take(backend: &Arc<Backend>, on_trial: bool, worker: usize) -> Option<Self> {
+        let live = &backend.live;
+        if on_trial && live.trial_taken.compare_exchange(false, true, AcqRel, Relaxed).is_err() {
+            return None;
+        }
+        let in_flight = &live.in_flight.0;
+        match backend.spec.max_in_flight {
+            None => _ = in_flight.fetch_add(1, SeqCst),
+            // Never one too many, not even for a moment: whoever waits for room would see it and go back to sleep.
+            Some(max) => {
+                if in_flight.fetch_update(SeqCst, SeqCst, |n| (n < max).then(|| n + 1)).is_err() {
+                    if on_trial {
+                        live.trial_taken.store(false, Release);
+                    }
+                    return None;
+                }
+            }
+        }
+        live.pool.in_flight.0.fetch_add(1, Relaxed);
+        bump(&live.meters[worker].picked, 1);
+        let cut_epoch = live.cut_epoch.load(Relaxed);
+        Some(Self { backend: backend.clone(), worker, cut_epoch, trial: on_trial, finished: false })
+    }
+
     /// The backend that serves the request.
     pub fn backend(&self) -> &Arc<Backend> {
         &self.backend
@@ -56,11 +83,81 @@ impl Lease {
 
     /// Whether the operator has cut the running requests since the lease was taken.
     pub fn is_cut(&self) -> bool {
-        unimplemented!()
+        self.backend.live.cut_epoch.load(Acquire) != self.cut_epoch
     }
 
-    /// Records the outcome and gives the claim back.
-    pub fn finish(self, _outcome: Outcome, _now: Millis) -> Option<Signal> {
-        unimplemented!()
+    /// The head of the answer has come. Ends a trial well unless the status is 5xx, so that a long body or a tunnel does not
+    /// keep the backend on trial.
+    pub fn answered(&mut self, status: u16) -> Option<Signal> {
+        (status < 500 && self.end_trial()).then_some(Signal::TrialPassed)
+    }
+
+    /// Records the outcome and gives the claim back. An outcome with neither status nor failure is a client that left.
+    pub fn finish(mut self, outcome: Outcome, now: Millis) -> Option<Signal> {
+        let Outcome { status, latency_us, .. } = outcome;
+        let failure = outcome.failure.or(status.filter(|s| *s >= 500).map(|_| Failure::Status5xx));
+        if status.is_none() && failure.is_none() {
+            return None;
+        }
+        self.finished = true;
+        let meter = self.meter();
+        if let Some(status) = status {
+            if let Some(class) = usize::from(status / 100).checked_sub(1).and_then(|class| meter.classes.get(class)) {
+                bump(class, 1);
+            }
+            meter.latency.record(latency_us);
+        }
+        if let Some(failure) = failure {
+            bump(&meter.failures[failure as usize], 1);
+        }
+        let live = &self.backend.live;
+        if live.pool.feeds_ewma() {
+            live.ewma.observe(if failure.is_some() { None } else { Some(latency_us) }, now);
+        }
+        if failure.is_some() { self.failed(now) } else { self.succeeded() }
+    }
+
+    fn succeeded(&mut self) -> Option<Signal> {
+        let failures = &self.backend.live.consecutive_failures;
+        if failures.load(Relaxed) != 0 {
+            failures.store(0, Relaxed);
+        }
+        self.end_trial().then_some(Signal::TrialPassed)
+    }
+
+    fn failed(&mut self, now: Millis) -> Option<Signal> {
+        let live = &self.backend.live;
+        live.strain.add(now);
+        let failures = live.consecutive_failures.fetch_add(1, Relaxed).saturating_add(1);
+        let threshold = live.pool.threshold();
+        if self.end_trial() {
+            Some(Signal::TrialFailed)
+        } else if threshold > 0 && failures >= threshold {
+            Some(Signal::Suspect)
+        } else {
+            (failures == 1).then_some(Signal::FirstFailure)
+        }
+    }
+
+    /// Frees the trial slot, if this lease holds it.
+    fn end_trial(&mut self) -> bool {
+        let held = std::mem::take(&mut self.trial);
+        if held {
+            self.backend.live.trial_taken.store(false, Release);
+        }
+        held
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        if !self.finished {
+            bump(&self.meter().cancelled, 1);
+        }
+        self.end_trial();
+        let live = &self.backend.live;
+        live.pool.in_flight.0.fetch_sub(1, Relaxed);
+        live.in_flight.0.fetch_sub(1, SeqCst);
+        live.pool.waiters.wake_one();
     }
 }

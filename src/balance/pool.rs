@@ -1,15 +1,19 @@
 //! A pool: its backends, its strategy, and the rotation that workers pick from.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
 
 use super::Millis;
-use super::backend::{Backend, Eligibility, Spec};
+use super::backend::{Backend, Eligibility, Padded, Spec};
 use super::ejection::OutlierDetection;
 use super::lease::Lease;
 use super::rotation::Rotation;
-use super::strategy::StrategyKind;
+use super::slow_start;
+use super::strategy::{StrategyKind, mix};
+use super::waiters::Waiters;
 
 /// What to do when no backend is eligible.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +47,40 @@ pub struct Settings {
 
 /// What the backends of one pool share.
 #[derive(Debug, Default)]
-pub struct PoolLive {}
+pub struct PoolLive {
+    /// Requests in flight in the whole pool. Written by leases only.
+    pub in_flight: Padded<AtomicU32>,
+    /// Requests that wait for a backend with room.
+    pub waiters: Waiters,
+    /// Counts the turns of the strategies that take turns; outlives rotations.
+    turn: Padded<AtomicU64>,
+    threshold: AtomicU32,
+    feeds_ewma: AtomicBool,
+}
+
+impl PoolLive {
+    fn new(settings: &Settings, seed: u64) -> Self {
+        let live = Self::default();
+        live.turn.0.store(mix(seed) >> 32, Relaxed);
+        live.threshold.store(settings.outlier_detection.map_or(0, |o| o.consecutive_failures), Relaxed);
+        live
+    }
+
+    /// Failures in a row that make a backend suspect; 0 = never.
+    pub fn threshold(&self) -> u32 {
+        self.threshold.load(Relaxed)
+    }
+
+    /// Whether leases keep the latency estimates: only while the strategy asks for them.
+    pub(super) fn feeds_ewma(&self) -> bool {
+        self.feeds_ewma.load(Relaxed)
+    }
+
+    /// Takes `turns` turns and returns the first.
+    pub(super) fn take_turns(&self, turns: u64) -> u64 {
+        self.turn.0.fetch_add(turns, Relaxed)
+    }
+}
 
 /// What a strategy may look at besides the backends. No clock or randomness of its own: a pick can be replayed.
 #[derive(Clone, Copy, Debug)]
@@ -86,63 +123,121 @@ pub struct Change {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Pool {}
+pub struct Pool {
+    settings: Settings,
+    live: Arc<PoolLive>,
+    backends: Box<[Arc<Backend>]>,
+    strategy: AtomicU8,
+    rotation: ArcSwap<Rotation>,
+    /// Eligibilities at the last refresh. Held while one runs, so that the newest rotation is the one that stays.
+    last: Mutex<Box<[Eligibility]>>,
+}
 
 impl Pool {
     /// A pool with fresh backends, nobody eligible before the first [`Self::refresh`]. `seed` offsets the turns, so that
     /// identical balancers do not march in phase.
-    pub fn new(_settings: Settings, _workers: usize, _seed: u64) -> Self {
-        unimplemented!()
+    pub fn new(settings: Settings, workers: usize, seed: u64) -> Self {
+        let live = Arc::new(PoolLive::new(&settings, seed));
+        let backends: Box<[_]> = settings
+            .backends
+            .iter()
+            .map(|spec| Arc::new(Backend::new(spec.clone(), settings.checked, workers, live.clone())))
+            .collect();
+        let pool = Self {
+            live,
+            strategy: AtomicU8::new(0),
+            rotation: ArcSwap::default(),
+            last: Mutex::new(backends.iter().map(|_| Eligibility::AwaitingFirstCheck).collect()),
+            backends,
+            settings,
+        };
+        pool.store_strategy(pool.settings.strategy);
+        pool
     }
 
     /// Its name.
     pub fn name(&self) -> &Arc<str> {
-        unimplemented!()
+        &self.settings.name
     }
 
     /// What the config said.
     pub fn settings(&self) -> &Settings {
-        unimplemented!()
+        &self.settings
     }
 
     /// All backends, in the order of the config.
     pub fn backends(&self) -> &[Arc<Backend>] {
-        unimplemented!()
+        &self.backends
     }
 
     /// What the backends share.
     pub fn live(&self) -> &Arc<PoolLive> {
-        unimplemented!()
+        &self.live
     }
 
     /// The strategy in force.
     pub fn strategy(&self) -> StrategyKind {
-        unimplemented!()
+        StrategyKind::ALL[usize::from(self.strategy.load(Relaxed)) % StrategyKind::ALL.len()]
     }
 
     /// For the control desk only; refreshes.
-    pub fn set_strategy(&self, _kind: StrategyKind, _now: Millis) {
-        unimplemented!()
+    pub fn set_strategy(&self, kind: StrategyKind, now: Millis) {
+        self.store_strategy(kind);
+        self.refresh(now);
+    }
+
+    fn store_strategy(&self, kind: StrategyKind) {
+        self.strategy.store(kind as u8, Relaxed);
+        self.live.feeds_ewma.store(kind == StrategyKind::PeakEwma, Relaxed);
     }
 
     /// Requests in flight in the whole pool.
     pub fn in_flight(&self) -> u32 {
-        unimplemented!()
+        self.live.in_flight.0.load(Relaxed)
+    }
+
+    /// Whether [`AllDown::Open`] is in effect: nobody is eligible and all are tried.
+    pub fn failing_open(&self) -> bool {
+        self.rotation.load().failing_open()
     }
 
     /// Builds and publishes a new rotation after an axis of a backend, a weight or the strategy has changed, or while a
-    /// slow start runs. Wakes the waiting requests when it brought anything new. Says what changed.
-    pub fn refresh(&self, _now: Millis) -> Vec<Change> {
-        unimplemented!()
+    /// slow start runs. Wakes the waiting requests when it brought anything new. Says what changed (the first time, from
+    /// [`Eligibility::AwaitingFirstCheck`]).
+    pub fn refresh(&self, now: Millis) -> Vec<Change> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let eligibilities: Box<[_]> = self.backends.iter().map(|b| b.eligibility()).collect();
+        let changes: Vec<_> = (0..)
+            .zip(last.iter().zip(&eligibilities))
+            .filter(|(_, (from, to))| from != to)
+            .map(|(index, (from, to))| Change { index, from: *from, to: *to })
+            .collect();
+        let rotation = Rotation::new(&self.backends, &eligibilities, &self.settings, self.strategy(), now);
+        self.rotation.store(Arc::new(rotation));
+        *last = eligibilities;
+        drop(last);
+        if !changes.is_empty() {
+            self.live.waiters.wake_all();
+        }
+        changes
+    }
+
+    /// When the next [`Self::refresh`] is due because a slow start goes on; `None` while none does.
+    pub fn next_change(&self, now: Millis) -> Option<Millis> {
+        let returned = |b: &Arc<Backend>| slow_start::next_step(b.live.returned_at(), self.settings.slow_start, now);
+        self.backends.iter().filter_map(returned).min()
     }
 
     /// The rotation in force.
     pub fn rotation(&self) -> Arc<Rotation> {
-        unimplemented!()
+        self.rotation.load_full()
     }
 
     /// Picks a backend and takes a lease on it. No lock, no allocation.
-    pub fn pick(&self, _input: &PickInput<'_>) -> Result<Lease, NoPick> {
-        unimplemented!()
+    pub fn pick(&self, input: &PickInput<'_>) -> Result<Lease, NoPick> {
+        self.rotation.load().pick(&self.live, input)
     }
 }
+
+#[cfg(test)]
+mod tests;

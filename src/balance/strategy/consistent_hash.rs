@@ -1,0 +1,92 @@
+//! One key stays with one backend: a hash ring with bounded load, for `ip_hash` and `consistent_hash` alike (they differ in
+//! what the caller hashes).
+//!
+//! A backend's points follow from its name and weight alone, so that a change moves only the keys of the backend that
+//! changed, and a restart, another order or another process moves none. A backend that has more than its part of the requests
+//! in flight is passed over (Mirrokni, Thorup, Zadimoghaddam 2016: consistent hashing with bounded loads).
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use crate::balance::rotation::{Member, View};
+
+/// Points per unit of weight while the pool is of common size.
+const POINTS: u64 = 128;
+/// Above this many points in a pool, everybody has half as many, and half again; at least one per unit of weight.
+const MAX_POINTS: u64 = 1 << 18;
+/// A backend may have this much of its fair part of the requests in flight, in percent.
+const BOUND_PERCENT: u64 = 125;
+/// Nobody is passed over for fewer requests in flight than this.
+const BOUND_FLOOR: u64 = 8;
+/// How many points a key walks on at most.
+const WALK: usize = 1024;
+
+/// The hash of a key, stable for ever.
+pub fn hash_key(key: &[u8]) -> u64 {
+    xxh3_64(key)
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::balance) struct Ring {
+    /// Sorted by place.
+    points: Box<[Point]>,
+    /// For each part of the circle, the first point in it or after it.
+    starts: Box<[u32]>,
+    /// How far a place is shifted to give its part.
+    shift: u32,
+    weight: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Point {
+    place: u32,
+    member: u32,
+}
+
+impl Ring {
+    /// `total_weight` is that of the whole pool, so that eligibility does not change the number of points per weight.
+    pub(super) fn new(members: &[Member], total_weight: u64) -> Self {
+        let mut per_weight = POINTS;
+        while per_weight > 1 && per_weight * total_weight > MAX_POINTS {
+            per_weight /= 2;
+        }
+        let name = |member: u32| &members[member as usize].backend.spec.id.backend;
+        let mut points: Vec<_> = (0..)
+            .zip(members)
+            .flat_map(|(member, m)| {
+                let count = (u64::from(m.effective_weight()) * per_weight).div_ceil(100);
+                (0..count).map(move |n| Point { place: place(&m.backend.spec.id.backend, n), member })
+            })
+            .collect();
+        points.sort_unstable_by(|a, b| a.place.cmp(&b.place).then_with(|| name(a.member).cmp(name(b.member))));
+        let parts_log = points.len().max(2).ilog2();
+        let shift = 32 - parts_log;
+        let starts = (0..1u32 << parts_log).map(|part| points.partition_point(|p| p.place >> shift < part) as u32).collect();
+        let weight = members.iter().map(|m| u64::from(m.effective_weight())).sum();
+        Self { points: points.into(), starts, shift, weight }
+    }
+
+    pub(super) fn choose(&self, view: &View<'_>) -> Option<usize> {
+        let place = (view.input.key >> 32) as u32;
+        let start = self.starts[(place >> self.shift) as usize] as usize;
+        let ahead = self.points[start..].iter().take_while(|p| p.place < place).count();
+        let (before, after) = self.points.split_at(start + ahead);
+        let mut walk = after.iter().chain(before).take(WALK).map(|p| p.member as usize);
+        let in_pool = u64::from(view.live.in_flight.0.load(Relaxed));
+        walk.find(|position| view.is_open(*position) && !self.is_over_bound(view, *position, in_pool))
+    }
+
+    fn is_over_bound(&self, view: &View<'_>, position: usize, in_pool: u64) -> bool {
+        let member = &view.members[position];
+        let fair = (in_pool + 1) * u64::from(member.effective_weight()) * BOUND_PERCENT;
+        let bound = fair.div_ceil(self.weight * 100).max(BOUND_FLOOR);
+        u64::from(member.backend.live.in_flight()) >= bound
+    }
+}
+
+/// Where the `n`-th point of a backend lies.
+fn place(name: &str, n: u64) -> u32 {
+    (xxh3_64_with_seed(name.as_bytes(), n) >> 32) as u32
+}
