@@ -1,1 +1,164 @@
-//! To come.
+//! The data plane: takes requests, hands them to backends, passes the answers on.
+//!
+//! One thread per worker, nothing shared between them on the request path. A request walks through [`handler`]:
+//! [`request`] checks it, [`router`] finds its pool, the pool's rotation picks a backend, [`exchange`] sends it over an
+//! [`upstream`] connection, and the answer's [`body`] carries the lease until its last byte. What went wrong becomes a status
+//! in [`error`] and nowhere else. hyper speaks HTTP/1.1 to clients ([`connection`]); towards backends we speak it ourselves.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::sync::mpsc;
+
+use crate::balance::pool::Pool;
+use crate::config::Config;
+use crate::shutdown::Shutdown;
+use crate::tally::{Reports, Tally};
+
+mod body;
+mod connection;
+mod deadline;
+mod error;
+mod exchange;
+mod handler;
+mod headers;
+mod queue;
+mod request;
+mod request_body;
+mod retry;
+mod router;
+mod tunnel;
+mod upload;
+mod upstream;
+mod worker;
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 4096;
+
+/// What the data plane needs.
+#[derive(Debug)]
+pub struct Setup {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The pools, in the order of the config.
+    pub pools: Vec<Arc<Pool>>,
+    /// Where it counts.
+    pub tally: Arc<Tally>,
+    /// Where it reports.
+    pub reports: Reports,
+    /// When it stops.
+    pub shutdown: Shutdown,
+    /// Differs from process to process.
+    pub seed: u64,
+}
+
+/// The running data plane.
+#[derive(Debug)]
+pub struct Proxy {
+    /// The addresses that take traffic, with the ports that the system chose.
+    pub addresses: Vec<SocketAddr>,
+    workers: Vec<JoinHandle<io::Result<u32>>>,
+}
+
+/// An address that cannot be listened on.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct ListenError {
+    /// The address.
+    pub address: SocketAddr,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// Binds every listener, then starts the workers.
+///
+/// # Errors
+/// The first address that cannot be bound. Nothing runs then.
+pub fn start(setup: Setup) -> Result<Proxy, ListenError> {
+    let Setup { config, pools, tally, reports, shutdown, seed } = setup;
+    let count = config.workers;
+    let mut addresses = Vec::new();
+    let mut listeners: Vec<Vec<TcpListener>> = (0..count).map(|_| Vec::new()).collect();
+    for &address in &config.listen {
+        let bound = bind(address, count).map_err(|source| ListenError { address, source })?;
+        addresses.push(bound.address);
+        listeners.iter_mut().zip(bound.listeners).for_each(|(of_worker, listener)| of_worker.push(listener));
+    }
+    let (senders, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
+    let peers: Arc<[_]> = senders.into();
+    let plans = listeners.into_iter().zip(inboxes).enumerate().map(|(index, (listeners, inbox))| worker::Plan {
+        index,
+        config: Arc::clone(&config),
+        pools: pools.clone(),
+        tally: Arc::clone(&tally),
+        reports: reports.clone(),
+        shutdown: shutdown.clone(),
+        listeners,
+        inbox,
+        peers: Arc::clone(&peers),
+        seed: seed.wrapping_add(index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+    });
+    let mut workers = Vec::new();
+    for plan in plans {
+        let name = format!("worker-{}", plan.index);
+        let spawned = std::thread::Builder::new().name(name).spawn(move || worker::run(plan));
+        workers.push(spawned.map_err(|source| ListenError { address: addresses[0], source })?);
+    }
+    Ok(Proxy { addresses, workers })
+}
+
+impl Proxy {
+    /// Waits until every worker has ended, which they do after [`Shutdown::begin`]. Returns the requests that were cut.
+    pub fn join(self) -> u32 {
+        // A worker that panicked has been reported by the panic hook. They are cut together, so the first one to look saw all.
+        self.workers.into_iter().filter_map(|worker| worker.join().ok()?.ok()).max().unwrap_or(0)
+    }
+}
+
+struct Bound {
+    address: SocketAddr,
+    listeners: Vec<TcpListener>,
+}
+
+/// One listener per worker on the same address.
+fn bind(address: SocketAddr, count: usize) -> io::Result<Bound> {
+    if count == 1 {
+        let listener = listen(address, false)?;
+        return Ok(Bound { address: listener.local_addr()?, listeners: vec![listener] });
+    }
+    // With SO_REUSEPORT a second process of the same user would silently get a part of the traffic: make sure first that
+    // the address is free.
+    drop(socket(address, false)?);
+    let first = listen(address, true)?;
+    let address = first.local_addr()?;
+    let mut listeners = vec![first];
+    for _ in 1..count {
+        listeners.push(listen(address, true)?);
+    }
+    Ok(Bound { address, listeners })
+}
+
+fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = socket(address, shared)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    if shared {
+        socket.set_reuse_port(true)?;
+    }
+    // Accepted connections inherit it.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    Ok(socket)
+}

@@ -1,0 +1,205 @@
+//! The body of an answer on its way to the client. It carries the lease: the request is in flight until its last byte.
+
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tokio::time::Instant;
+
+use super::connection::Client;
+use super::headers::strip_answer;
+use super::request_body::RequestBody;
+use super::upload::{Upload, may_trail};
+use super::upstream::Connection;
+use super::upstream::decoder::{Decoder, Step};
+use super::worker::Worker;
+use crate::balance::lease::{Lease, Outcome};
+use crate::balance::meter::{Failure, bump};
+
+/// What hyper sends to the client.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// Nothing.
+    Empty,
+    /// All of it.
+    Full(Bytes),
+    /// As it comes from the backend.
+    Stream(Box<Stream>),
+}
+
+impl http_body::Body for Body {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match self.get_mut() {
+            Self::Empty => Poll::Ready(None),
+            Self::Full(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Full(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Stream(stream) => stream.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Empty => true,
+            Self::Full(bytes) => bytes.is_empty(),
+            Self::Stream(stream) => stream.decoder.is_done(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Empty => SizeHint::with_exact(0),
+            Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Stream(stream) => match stream.decoder {
+                Decoder::Length(left) => SizeHint::with_exact(left),
+                Decoder::Done => SizeHint::with_exact(0),
+                Decoder::Chunked(_) | Decoder::ToEnd => SizeHint::default(),
+            },
+        }
+    }
+}
+
+/// A claim on a backend together with what is needed to give account of it.
+#[derive(Debug)]
+pub(super) struct Claim {
+    /// Where the account is given.
+    pub(super) worker: Rc<Worker>,
+    /// The claim.
+    pub(super) lease: Lease,
+    /// When it was taken.
+    pub(super) taken: Instant,
+}
+
+impl Claim {
+    /// Gives account of the request and the claim back.
+    pub(super) fn finish(self, status: Option<u16>, failure: Option<Failure>) {
+        let Self { worker, lease, taken } = self;
+        let now = Instant::now();
+        let latency_us = now.duration_since(taken).as_micros() as u64;
+        let backend = std::sync::Arc::clone(lease.backend());
+        if let Some(signal) = lease.finish(Outcome { status, failure, latency_us }, crate::clock::at(now)) {
+            worker.report(backend, signal);
+        }
+    }
+}
+
+/// A request that is still being sent while its answer comes.
+#[derive(Debug)]
+pub(super) struct Unsent {
+    /// How far it is.
+    pub(super) upload: Upload,
+    /// Its body.
+    pub(super) body: RequestBody,
+}
+
+/// An answer under way.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// For whom.
+    pub(super) client: Rc<Client>,
+    /// Its status.
+    pub(super) status: u16,
+    /// From whom; `None` once account is given.
+    pub(super) claim: Option<Claim>,
+    /// On which connection.
+    pub(super) connection: Option<Connection>,
+    /// Whether the connection may serve another request afterwards.
+    pub(super) keep_alive: bool,
+    /// What has been read and not decoded.
+    pub(super) input: Bytes,
+    /// Finds the end.
+    pub(super) decoder: Decoder,
+    /// What of the request is not sent yet.
+    pub(super) unsent: Option<Unsent>,
+    /// How long nothing may come.
+    pub(super) idle: Duration,
+}
+
+impl Stream {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        loop {
+            self.poll_upload(cx);
+            match self.decoder.next(&mut self.input) {
+                Ok(Step::Data(data)) => {
+                    self.client.deadline.arm(self.idle);
+                    if let Some(claim) = &self.claim {
+                        bump(&claim.lease.meter().bytes_out, data.len() as u64);
+                    }
+                    if self.decoder.is_done() {
+                        self.end(None);
+                    }
+                    return Poll::Ready(Some(Ok(Frame::data(data))));
+                }
+                Ok(Step::Trailers(mut trailers)) => {
+                    strip_answer(&mut trailers);
+                    let banned: Vec<_> = trailers.keys().filter(|name| !may_trail(name)).cloned().collect();
+                    banned.iter().for_each(|name| {
+                        trailers.remove(name);
+                    });
+                    self.end(None);
+                    return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
+                }
+                Ok(Step::End) => {
+                    self.end(None);
+                    return Poll::Ready(None);
+                }
+                Err(_) => return self.fail(Failure::BodyBroken),
+                Ok(Step::More) => {}
+            }
+            let Some(connection) = &mut self.connection else { return self.fail(Failure::BodyBroken) };
+            match connection.poll_fill(cx) {
+                Poll::Ready(Ok(n)) if n > 0 => self.input = connection.take(),
+                Poll::Ready(Ok(_)) if self.decoder.end_of_input().is_ok() => {}
+                Poll::Ready(_) => return self.fail(Failure::BodyBroken),
+                Poll::Pending if self.claim.as_ref().is_some_and(|claim| claim.lease.is_cut()) => return self.cut(),
+                Poll::Pending if self.client.deadline.expired() => return self.fail(Failure::BodyTimeout),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Sends on what is left of the request. Whatever goes wrong with it, the answer counts.
+    fn poll_upload(&mut self, cx: &mut Context<'_>) {
+        let (Some(unsent), Some(connection)) = (&mut self.unsent, &mut self.connection) else { return };
+        match unsent.upload.poll_send(connection, &mut unsent.body, cx) {
+            Poll::Ready(Ok(())) => self.unsent = None,
+            Poll::Ready(Err(_)) => {
+                self.unsent = None;
+                self.keep_alive = false;
+            }
+            Poll::Pending => {}
+        }
+    }
+
+    /// The last byte has been handed on, or the answer failed.
+    fn end(&mut self, failure: Option<Failure>) {
+        let Some(claim) = self.claim.take() else { return };
+        if let Some(connection) = self.connection.take()
+            && failure.is_none()
+            && self.keep_alive
+            && self.unsent.is_none()
+            && self.input.is_empty()
+        {
+            claim.worker.keep(claim.lease.backend(), connection);
+        }
+        claim.finish(Some(self.status), failure);
+        self.client.end_request();
+    }
+
+    fn fail(&mut self, failure: Failure) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.end(Some(failure));
+        Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::UnexpectedEof, failure.words()))))
+    }
+
+    fn cut(&mut self) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.claim = None;
+        self.connection = None;
+        Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "cut by the operator"))))
+    }
+}

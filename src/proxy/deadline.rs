@@ -1,0 +1,132 @@
+//! Time-outs without a timer per request: every task has one [`Deadline`], one sweep per worker looks at all of them.
+//!
+//! Arming is a store to a cell. A deadline fires at most two [`TICK`]s late and never early.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::task::Waker;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::balance::Millis;
+use crate::clock;
+
+/// How often deadlines are looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// One task's deadline. Single-threaded.
+#[derive(Debug)]
+pub(super) struct Deadline {
+    at: Cell<Millis>,
+    waker: RefCell<Option<Waker>>,
+    sweep: Rc<Sweep>,
+}
+
+impl Deadline {
+    /// Fires `after` from now unless armed anew or cleared.
+    pub(super) fn arm(&self, after: Duration) {
+        self.at.set(self.sweep.now.get() + (after + TICK).as_millis() as Millis);
+    }
+
+    /// Never fires.
+    pub(super) fn clear(&self) {
+        self.at.set(Millis::MAX);
+    }
+
+    /// Whether the time is over.
+    pub(super) fn expired(&self) -> bool {
+        self.sweep.now.get() >= self.at.get()
+    }
+
+    /// Remembers whom to wake; call on every poll of the task.
+    pub(super) fn watch(&self, waker: &Waker) {
+        let mut slot = self.waker.borrow_mut();
+        if !slot.as_ref().is_some_and(|w| w.will_wake(waker)) {
+            *slot = Some(waker.clone());
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &*self.waker.borrow() {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+/// The deadlines of one worker.
+#[derive(Debug, Default)]
+pub(super) struct Sweep {
+    now: Cell<Millis>,
+    deadlines: RefCell<Vec<Rc<Deadline>>>,
+    registered: Notify,
+}
+
+impl Sweep {
+    /// A new deadline, not armed. It is forgotten when the caller drops it.
+    pub(super) fn register(self: &Rc<Self>) -> Rc<Deadline> {
+        let mut deadlines = self.deadlines.borrow_mut();
+        if deadlines.is_empty() {
+            self.now.set(clock::now());
+            self.registered.notify_one();
+        }
+        let deadline = Rc::new(Deadline { at: Cell::new(Millis::MAX), waker: RefCell::default(), sweep: Rc::clone(self) });
+        deadlines.push(Rc::clone(&deadline));
+        deadline
+    }
+
+    /// Wakes every task, whatever its deadline: something happened that all must look at.
+    pub(super) fn wake_all(&self) {
+        self.deadlines.borrow().iter().for_each(|d| d.wake());
+    }
+
+    /// Wakes tasks whose time is over, for ever. Sleeps while there is nobody to look after. `each_tick` runs on every tick.
+    pub(super) async fn run(self: Rc<Self>, mut each_tick: impl FnMut(Millis)) {
+        loop {
+            if self.deadlines.borrow().is_empty() {
+                self.registered.notified().await;
+            }
+            tokio::time::sleep(TICK).await;
+            let now = clock::now();
+            self.now.set(now);
+            self.deadlines.borrow_mut().retain(|d| Rc::strong_count(d) > 1);
+            for deadline in self.deadlines.borrow().iter().filter(|d| d.expired()) {
+                deadline.wake();
+            }
+            each_tick(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn fires_after_its_time_and_not_before() {
+        let sweep = Rc::new(Sweep::default());
+        let deadline = sweep.register();
+        deadline.arm(Duration::from_millis(200));
+        let ticking = Rc::clone(&sweep).run(|_| {});
+        let watched = async {
+            let start = tokio::time::Instant::now();
+            std::future::poll_fn(|cx| {
+                deadline.watch(cx.waker());
+                if deadline.expired() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+            })
+            .await;
+            start.elapsed()
+        };
+        let took = tokio::select! { took = watched => took, () = ticking => unreachable!("runs for ever") };
+        assert!(took >= Duration::from_millis(200) && took <= Duration::from_millis(300), "{took:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn dropped_deadlines_are_forgotten() {
+        let sweep = Rc::new(Sweep::default());
+        drop(sweep.register());
+        let ticking = Rc::clone(&sweep).run(|_| {});
+        let _ = tokio::time::timeout(Duration::from_secs(1), ticking).await;
+        assert!(sweep.deadlines.borrow().is_empty());
+    }
+}

@@ -1,0 +1,297 @@
+//! One client request: checked, routed, picked for, tried, perhaps tried again, and answered.
+
+use std::convert::Infallible;
+use std::future::{Future, poll_fn};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use http::header::HeaderValue;
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::body::{Body, Claim, Stream, Unsent};
+use super::connection::Client;
+use super::error;
+use super::exchange::{Exchange, Patience, Problem};
+use super::headers::{kept_request_id, strip_answer, write_request_head};
+use super::queue;
+use super::request::{Checked, RequestFraming, check, cookie, is_idempotent};
+use super::request_body::RequestBody;
+use super::retry::{self, Reached};
+use super::tunnel::Tunnel;
+use super::upload::Upload;
+use super::upstream::Connection;
+use super::upstream::answer::{Framing, Head};
+use super::upstream::decoder::Decoder;
+use super::worker::{Upstream, Worker};
+use crate::balance::backend::Backend;
+use crate::balance::lease::Lease;
+use crate::balance::meter::{Failure, bump};
+use crate::balance::pool::PickInput;
+use crate::balance::strategy::StrategyKind;
+use crate::balance::strategy::consistent_hash::hash_key;
+use crate::clock;
+use crate::config::HashKey;
+use crate::tally::Cause;
+
+/// Answers a request, one way or the other.
+pub(super) async fn handle(
+    worker: Rc<Worker>,
+    client: Rc<Client>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Infallible> {
+    client.begin_request();
+    let (parts, body) = request.into_parts();
+    let request_id = kept_request_id(&parts.headers).cloned().unwrap_or_else(|| worker.new_request_id());
+    let answer = match find(&worker, &parts) {
+        Ok((checked, upstream)) => {
+            let patience = Patience { client: worker.config.timeouts, upstream: upstream.config().timeouts };
+            let body = RequestBody::new(body, upstream.config().retry.replay_body);
+            let request_id = &request_id;
+            let service = Service {
+                worker: &worker,
+                client: &client,
+                upstream,
+                parts: &parts,
+                checked,
+                request_id,
+                patience,
+                body,
+                tried: Vec::new(),
+            };
+            service.run().await.map_err(|cause| (cause, upstream.answers(&worker.tally)))
+        }
+        Err(cause) => Err((cause, &worker.tally.unrouted)),
+    };
+    let response = answer.unwrap_or_else(|(cause, answers)| {
+        answers.count(cause);
+        error::answer(cause, &request_id)
+    });
+    if !matches!(response.body(), Body::Stream(_)) {
+        client.end_request();
+    }
+    Ok(response)
+}
+
+/// Checks the request and finds its pool.
+fn find<'a>(worker: &'a Worker, parts: &'a Parts) -> Result<(Checked<'a>, &'a Upstream), Cause> {
+    let checked = check(parts, worker.config.limits.uri_bytes)?;
+    let index = worker.router.route(checked.host_name(), parts.uri.path()).ok_or(Cause::NoPool)?;
+    Ok((checked, &worker.upstreams[index]))
+}
+
+/// A request being served.
+struct Service<'a> {
+    worker: &'a Rc<Worker>,
+    client: &'a Rc<Client>,
+    upstream: &'a Upstream,
+    parts: &'a Parts,
+    checked: Checked<'a>,
+    request_id: &'a HeaderValue,
+    patience: Patience,
+    body: RequestBody,
+    /// Backends that have failed this request.
+    tried: Vec<Arc<Backend>>,
+}
+
+impl Service<'_> {
+    async fn run(mut self) -> Result<Response<Body>, Cause> {
+        let retry = &self.upstream.config().retry;
+        let idempotent = is_idempotent(&self.parts.method);
+        let mut last = Cause::NoneEligible;
+        loop {
+            let taken = Instant::now();
+            let lease = self.take_lease(clock::at(taken), last).await?;
+            if self.tried.is_empty() {
+                self.upstream.count_request(clock::at(taken));
+            } else {
+                bump(&lease.meter().retries, 1);
+            }
+            let backend = Arc::clone(lease.backend());
+            let claim = Claim { worker: Rc::clone(self.worker), lease, taken };
+            let (failure, reached) = match self.attempt(claim, idempotent).await {
+                Ok(response) => return Ok(response),
+                Err(Problem::Backend { failure, reached, .. }) => (failure, reached),
+                Err(Problem::ClientBroke) => return Err(Cause::BadRequest),
+                Err(Problem::ClientStalled) => return Err(Cause::RequestTimeout),
+                Err(Problem::Cut) => return Err(Cause::Cut),
+            };
+            last = error::cause_of(failure);
+            let attempt = self.tried.len() as u32 + 1;
+            let may_retry = attempt <= retry.attempts
+                // One time-out is long enough for a client.
+                && failure != Failure::HeadTimeout
+                && retry::is_safe(reached, idempotent, self.body.is_replayable())
+                && self.upstream.withdraw_retry(clock::now());
+            if !may_retry {
+                return Err(last);
+            }
+            self.tried.push(backend);
+            self.body.rewind();
+            tokio::time::sleep(retry::backoff(retry, attempt, self.worker.entropy())).await;
+        }
+    }
+
+    /// Picks a backend, waiting for one if need be.
+    async fn take_lease(&self, now: crate::balance::Millis, last: Cause) -> Result<Lease, Cause> {
+        let pool = &self.upstream.pool;
+        let input = PickInput {
+            key: self.hash_key(pool.strategy()),
+            entropy: self.worker.entropy(),
+            now,
+            worker: self.worker.index,
+            tried: &self.tried,
+        };
+        match pool.pick(&input) {
+            Ok(lease) => Ok(lease),
+            Err(no_pick) => queue::wait(self.worker, self.client, self.upstream, input, no_pick, last).await,
+        }
+    }
+
+    fn hash_key(&self, strategy: StrategyKind) -> u64 {
+        let client_ip = || self.client.peer.client_ip(&self.parts.headers, &self.worker.config.trusted_proxies);
+        let of = hash_key;
+        match (strategy, &self.upstream.config().hash_key) {
+            (StrategyKind::IpHash, _) | (StrategyKind::ConsistentHash, HashKey::ClientIp) => {
+                of(client_ip().to_string().as_bytes())
+            }
+            (StrategyKind::ConsistentHash, HashKey::Path) => of(self.parts.uri.path().as_bytes()),
+            (StrategyKind::ConsistentHash, HashKey::Header(name)) => {
+                of(self.parts.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default())
+            }
+            (StrategyKind::ConsistentHash, HashKey::Cookie(name)) => {
+                of(cookie(&self.parts.headers, name).unwrap_or_default().as_bytes())
+            }
+            _ => 0,
+        }
+    }
+
+    /// Tries one backend. Gives account of a failure that is the backend's.
+    async fn attempt(&mut self, claim: Claim, idempotent: bool) -> Result<Response<Body>, Problem> {
+        let mut outcome = self.exchange(&claim, true).await;
+        if let Err(Problem::Backend { reached, stale: true, .. }) = outcome
+            && retry::is_safe(reached, idempotent, self.body.is_replayable())
+        {
+            self.body.rewind();
+            outcome = self.exchange(&claim, false).await;
+        }
+        match outcome {
+            Ok(exchanged) => self.answer(claim, exchanged),
+            Err(problem) => {
+                if let Problem::Backend { failure, .. } = problem {
+                    claim.finish(None, Some(failure));
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    async fn exchange(&mut self, claim: &Claim, may_reuse: bool) -> Result<Exchanged, Problem> {
+        let mut connection = self.connect(claim, may_reuse).await?;
+        let spec = &claim.lease.backend().spec;
+        connection.out.clear();
+        let Self { parts, checked, client, request_id, .. } = self;
+        write_request_head(&mut connection.out, parts, checked, || spec.authority(), client.peer, request_id.as_bytes());
+        let mut upload = Upload::new(self.checked.framing == RequestFraming::Chunked, !self.body.is_done());
+        let exchange = Exchange {
+            connection: &mut connection,
+            upload: &mut upload,
+            body: &mut self.body,
+            method: &self.parts.method,
+            lease: &claim.lease,
+            deadline: &self.client.deadline,
+            patience: self.patience,
+        };
+        let answered = exchange.run().await;
+        bump(&claim.lease.meter().bytes_in, upload.body_bytes());
+        let (head, rest) = answered?;
+        Ok(Exchanged { connection, upload, head, rest })
+    }
+
+    /// A kept-alive connection, or a new one.
+    async fn connect(&self, claim: &Claim, may_reuse: bool) -> Result<Connection, Problem> {
+        let backend = claim.lease.backend();
+        if may_reuse && let Some(connection) = self.worker.reuse(backend) {
+            return Ok(connection);
+        }
+        let deadline = &self.client.deadline;
+        deadline.arm(self.patience.upstream.connect);
+        // Boxed because it is large and seldom needed.
+        let mut opening = Box::pin(Connection::open(&backend.spec));
+        let not_sent = |failure| Problem::Backend { failure, reached: Reached::NotSent, stale: false };
+        poll_fn(|cx| match opening.as_mut().poll(cx) {
+            Poll::Ready(opened) => Poll::Ready(opened.map_err(|_| not_sent(Failure::Refused))),
+            Poll::Pending if claim.lease.is_cut() => Poll::Ready(Err(Problem::Cut)),
+            Poll::Pending if deadline.expired() => Poll::Ready(Err(not_sent(Failure::ConnectTimeout))),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+
+    /// Turns the backend's answer into ours.
+    fn answer(&mut self, mut claim: Claim, exchanged: Exchanged) -> Result<Response<Body>, Problem> {
+        let Exchanged { connection, upload, mut head, mut rest } = exchanged;
+        let switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
+        if switching && !self.checked.websocket {
+            claim.finish(None, Some(Failure::BadAnswer));
+            return Err(Problem::Backend { failure: Failure::BadAnswer, reached: Reached::Unanswered, stale: false });
+        }
+        strip_answer(&mut head.headers);
+        if let Some(signal) = claim.lease.answered(head.status.as_u16()) {
+            self.worker.report(Arc::clone(claim.lease.backend()), signal);
+        }
+        let mut response = Response::new(Body::Empty);
+        *response.status_mut() = head.status;
+        std::mem::swap(response.headers_mut(), &mut head.headers);
+        let idle = self.patience.upstream.stream_idle;
+        if switching {
+            let headers = response.headers_mut();
+            headers.insert(http::header::CONNECTION, HeaderValue::from_static("upgrade"));
+            headers.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
+            *self.client.tunnel.borrow_mut() = Some(Tunnel { claim, connection, early: rest, idle });
+            return Ok(response);
+        }
+
+        let whole = match head.framing {
+            Framing::None => Some(0),
+            Framing::Length(n) => usize::try_from(n).ok().filter(|n| *n <= rest.len()),
+            Framing::Chunked | Framing::ToEnd => None,
+        };
+        if let Some(len) = whole.filter(|_| upload.is_done()) {
+            let body = rest.split_to(len);
+            bump(&claim.lease.meter().bytes_out, len as u64);
+            if head.keep_alive && rest.is_empty() {
+                claim.worker.keep(claim.lease.backend(), connection);
+            }
+            claim.finish(Some(head.status.as_u16()), None);
+            *response.body_mut() = if body.is_empty() { Body::Empty } else { Body::Full(body) };
+            return Ok(response);
+        }
+
+        self.client.begin_stream(idle);
+        let unsent = (!upload.is_done()).then(|| Unsent { upload, body: self.body.take() });
+        *response.body_mut() = Body::Stream(Box::new(Stream {
+            client: Rc::clone(self.client),
+            status: head.status.as_u16(),
+            claim: Some(claim),
+            connection: Some(connection),
+            keep_alive: head.keep_alive,
+            input: rest,
+            decoder: Decoder::new(head.framing),
+            unsent,
+            idle,
+        }));
+        Ok(response)
+    }
+}
+
+/// What one exchange brought.
+struct Exchanged {
+    connection: Connection,
+    upload: Upload,
+    head: Head,
+    rest: bytes::Bytes,
+}

@@ -1,0 +1,295 @@
+//! The head of a request as the backend gets it, and which fields of an answer pass on.
+//!
+//! What belongs to one hop, or was named by `Connection`, goes first; our own fields are added after, so that no client can
+//! have them removed (the class of Traefik's CVE-2021-32813).
+
+use std::io::Write;
+use std::net::IpAddr;
+
+use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::request::Parts;
+use ipnet::IpNet;
+
+use super::request::{Checked, RequestFraming, connection_tokens, is_hop_by_hop};
+
+/// Our name in `Via`.
+const VIA: &[u8] = b"via: 1.1 evenkeel\r\n";
+
+/// Longest request id that is kept.
+const MAX_REQUEST_ID: usize = 128;
+
+/// Who sent a request, as far as forwarding is concerned.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer {
+    /// Its address.
+    pub(super) ip: IpAddr,
+    /// Whether its `X-Forwarded-*` are believed.
+    pub(super) trusted: bool,
+}
+
+impl Peer {
+    /// A peer, trusted if one of `networks` holds it.
+    pub(super) fn new(ip: IpAddr, networks: &[IpNet]) -> Self {
+        let ip = ip.to_canonical();
+        Self { ip, trusted: networks.iter().any(|network| network.contains(&ip)) }
+    }
+
+    /// The client that a trusted chain of proxies tells of: the rightmost address of `X-Forwarded-For` that is not trusted.
+    pub(super) fn client_ip(&self, headers: &HeaderMap, networks: &[IpNet]) -> IpAddr {
+        if !self.trusted {
+            return self.ip;
+        }
+        let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).collect();
+        let mut client = self.ip;
+        for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
+            let Ok(ip) = hop.trim().parse::<IpAddr>() else { break };
+            client = ip.to_canonical();
+            if !networks.iter().any(|network| network.contains(&client)) {
+                break;
+            }
+        }
+        client
+    }
+}
+
+/// The client's request id, if it is fit to be passed on and logged.
+pub(super) fn kept_request_id(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let fits = |v: &&HeaderValue| (1..=MAX_REQUEST_ID).contains(&v.len()) && v.as_bytes().iter().all(u8::is_ascii_graphic);
+    headers.get("x-request-id").filter(fits)
+}
+
+/// Appends the request head that a backend gets.
+pub(super) fn write_request_head(
+    out: &mut Vec<u8>,
+    parts: &Parts,
+    checked: &Checked<'_>,
+    authority: impl FnOnce() -> String,
+    peer: Peer,
+    request_id: &[u8],
+) {
+    let headers = &parts.headers;
+    out.extend_from_slice(parts.method.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(target(parts).as_bytes());
+    out.extend_from_slice(b" HTTP/1.1\r\n");
+    match checked.host {
+        "" => field(out, b"host", authority().as_bytes()),
+        host => field(out, b"host", host.as_bytes()),
+    }
+
+    let named = named_by_connection(headers);
+    for (name, value) in headers {
+        if !(is_ours(name)
+            || is_hop_by_hop(name)
+            || is_forwarding(name, peer.trusted)
+            || named.iter().any(|n| n == name.as_str()))
+        {
+            field(out, name.as_str().as_bytes(), value.as_bytes());
+        }
+    }
+
+    match checked.framing {
+        RequestFraming::None => {}
+        RequestFraming::Length(n) => write!(out, "content-length: {n}\r\n").expect("writing to memory succeeds"),
+        RequestFraming::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+    }
+    write_forwarded(out, headers, checked, peer);
+    out.extend_from_slice(VIA);
+    field(out, b"x-request-id", request_id);
+    if checked.websocket {
+        out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The target in origin-form, byte for byte as it came.
+fn target(parts: &Parts) -> &str {
+    match parts.uri.path_and_query() {
+        // RFC 9112 section 3.2.4: OPTIONS for a whole server, in absolute-form.
+        Some(path) if path == "/" && parts.method == http::Method::OPTIONS && parts.uri.authority().is_some() => "*",
+        Some(path) => path.as_str(),
+        None => "/",
+    }
+}
+
+fn write_forwarded(out: &mut Vec<u8>, headers: &HeaderMap, checked: &Checked<'_>, peer: Peer) {
+    out.extend_from_slice(b"x-forwarded-for: ");
+    if peer.trusted {
+        for value in headers.get_all("x-forwarded-for") {
+            out.extend_from_slice(value.as_bytes());
+            out.extend_from_slice(b", ");
+        }
+    }
+    write!(out, "{}\r\n", peer.ip).expect("writing to memory succeeds");
+    let told = |name| headers.get(name).filter(|_| peer.trusted).map(HeaderValue::as_bytes);
+    field(out, b"x-forwarded-proto", told("x-forwarded-proto").unwrap_or(b"http"));
+    if !checked.host.is_empty() {
+        field(out, b"x-forwarded-host", told("x-forwarded-host").unwrap_or(checked.host.as_bytes()));
+    }
+}
+
+fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Fields that we write ourselves, or (`Expect`) have dealt with.
+fn is_ours(name: &HeaderName) -> bool {
+    matches!(name.as_str(), "host" | "content-length" | "expect" | "x-request-id")
+}
+
+/// Fields that tell of earlier proxies. Also their look-alikes with underscores, which CGI-like backends take for the same.
+fn is_forwarding(name: &HeaderName, trusted: bool) -> bool {
+    let name = name.as_str();
+    match name {
+        "x-forwarded-for" | "x-forwarded-proto" | "x-forwarded-host" => true,
+        "forwarded" => !trusted,
+        _ if name.contains('_') => matches!(
+            name.replace('_', "-").as_str(),
+            "host"
+                | "content-length"
+                | "transfer-encoding"
+                | "x-request-id"
+                | "x-forwarded-for"
+                | "x-forwarded-proto"
+                | "x-forwarded-host"
+                | "forwarded"
+        ),
+        _ => false,
+    }
+}
+
+/// Fields named by `Connection` beyond the usual ones. Almost always empty.
+fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
+    let usual = |t: &&str| ["keep-alive", "close", "upgrade", "te"].iter().any(|u| t.eq_ignore_ascii_case(u));
+    connection_tokens(headers).filter(|t| !usual(t)).map(str::to_ascii_lowercase).collect()
+}
+
+/// Removes from an answer's fields what belonged to the hop between the backend and us.
+pub(super) fn strip_answer(headers: &mut HeaderMap) {
+    let named = if headers.contains_key(http::header::CONNECTION) { named_by_connection(headers) } else { Vec::new() };
+    for name in named {
+        // Framing is never the peer's to remove.
+        if name != "content-length" {
+            headers.remove(name.as_str());
+        }
+    }
+    for name in ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"] {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::super::request::check;
+    use super::*;
+
+    fn forwarded(request: http::request::Builder, trusted: bool) -> Vec<String> {
+        let parts = request.body(()).unwrap().into_parts().0;
+        let checked = check(&parts, 8192).unwrap();
+        let peer = Peer { ip: "10.0.0.9".parse().unwrap(), trusted };
+        let mut out = Vec::new();
+        write_request_head(&mut out, &parts, &checked, || "backend:1".to_owned(), peer, b"id");
+        let text = String::from_utf8(out).unwrap();
+        text.strip_suffix("\r\n\r\n").unwrap().split("\r\n").map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_plain_request() {
+        let lines = forwarded(Request::get("/a/../b?c=%00").header("Host", "h:80").header("Accept", "*/*"), false);
+        assert_eq!(
+            lines,
+            [
+                "GET /a/../b?c=%00 HTTP/1.1",
+                "host: h:80",
+                "accept: */*",
+                "x-forwarded-for: 10.0.0.9",
+                "x-forwarded-proto: http",
+                "x-forwarded-host: h:80",
+                "via: 1.1 evenkeel",
+                "x-request-id: id",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_belongs_to_one_hop_is_gone_and_ours_cannot_be_removed() {
+        let request = Request::get("/")
+            .header("Host", "h")
+            .header("Connection", "X-Secret, X-Forwarded-For , keep-alive, host, via, x-request-id")
+            .header("X-Secret", "1")
+            .header("X-Forwarded-For", "1.2.3.4")
+            .header("X_Forwarded_For", "1.2.3.4")
+            .header("Forwarded", "for=1.2.3.4")
+            .header("Keep-Alive", "timeout=5")
+            .header("Proxy-Connection", "close")
+            .header("TE", "gzip")
+            .header("Expect", "100-continue")
+            .header("Via", "1.0 other");
+        assert_eq!(
+            forwarded(request, false),
+            [
+                "GET / HTTP/1.1",
+                "host: h",
+                "x-forwarded-for: 10.0.0.9",
+                "x-forwarded-proto: http",
+                "x-forwarded-host: h",
+                "via: 1.1 evenkeel",
+                "x-request-id: id",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_trusted_peer_is_believed() {
+        let request = Request::get("/")
+            .header("Host", "h")
+            .header("X-Forwarded-For", "1.2.3.4")
+            .header("X-Forwarded-For", "5.6.7.8")
+            .header("X-Forwarded-Proto", "https")
+            .header("X-Forwarded-Host", "outside");
+        let lines = forwarded(request, true);
+        assert!(lines.contains(&"x-forwarded-for: 1.2.3.4, 5.6.7.8, 10.0.0.9".to_owned()), "{lines:?}");
+        assert!(lines.contains(&"x-forwarded-proto: https".to_owned()));
+        assert!(lines.contains(&"x-forwarded-host: outside".to_owned()));
+    }
+
+    #[test]
+    fn the_client_is_the_first_untrusted_address_from_the_right() {
+        let networks = ["10.0.0.0/8".parse().unwrap()];
+        let mut headers = HeaderMap::new();
+        headers.append("x-forwarded-for", HeaderValue::from_static("6.6.6.6, 1.2.3.4"));
+        headers.append("x-forwarded-for", HeaderValue::from_static("10.1.1.1"));
+        let of = |ip: &str| Peer::new(ip.parse().unwrap(), &networks).client_ip(&headers, &networks).to_string();
+        assert_eq!(of("10.0.0.1"), "1.2.3.4");
+        assert_eq!(of("9.9.9.9"), "9.9.9.9");
+    }
+
+    #[test]
+    fn bodies_keep_their_framing() {
+        let lines = forwarded(Request::post("/").header("Host", "h").header("Content-Length", "3"), false);
+        assert_eq!(lines.iter().filter(|l| l.starts_with("content-length")).count(), 1);
+        let request = Request::post("/").header("Host", "h").header("Connection", "content-length").header("Content-Length", "3");
+        assert!(forwarded(request, false).contains(&"content-length: 3".to_owned()));
+        let lines = forwarded(Request::post("/").header("Host", "h").header("Transfer-Encoding", "chunked"), false);
+        assert!(lines.contains(&"transfer-encoding: chunked".to_owned()));
+    }
+
+    #[test]
+    fn answers_lose_what_belonged_to_the_hop() {
+        let mut headers = HeaderMap::new();
+        for (name, value) in
+            [("connection", "x-a, Content-Length"), ("x-a", "1"), ("content-length", "3"), ("keep-alive", "x"), ("x-b", "2")]
+        {
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        strip_answer(&mut headers);
+        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["content-length", "x-b"]);
+    }
+}

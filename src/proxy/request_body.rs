@@ -1,0 +1,110 @@
+//! A request's body on its way to a backend, of which the beginning is kept in case it must be sent again.
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::Body as _;
+use hyper::body::Incoming;
+
+/// The client has broken off, or sent nonsense, in the middle of its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ClientBroke;
+
+/// The next part of a request body.
+#[derive(Debug)]
+pub(super) enum Part {
+    /// Bytes, not empty.
+    Data(Bytes),
+    /// Trailer fields; nothing follows.
+    Trailers(HeaderMap),
+    /// The end.
+    End,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct RequestBody {
+    incoming: Option<Incoming>,
+    ended: bool,
+    kept: Vec<Bytes>,
+    kept_bytes: usize,
+    /// Most bytes to keep.
+    limit: usize,
+    /// Whether `kept` is all that has been read.
+    complete: bool,
+    /// How much of `kept` has been sent in this attempt.
+    position: usize,
+}
+
+impl RequestBody {
+    /// A body of which up to `limit` bytes are kept.
+    pub(super) fn new(incoming: Incoming, limit: usize) -> Self {
+        let ended = incoming.is_end_stream();
+        Self { incoming: Some(incoming), ended, kept: Vec::new(), kept_bytes: 0, limit, complete: true, position: 0 }
+    }
+
+    /// Takes the body out; what stays is empty.
+    pub(super) fn take(&mut self) -> Self {
+        let nothing =
+            Self { incoming: None, ended: true, kept: Vec::new(), kept_bytes: 0, limit: 0, complete: true, position: 0 };
+        std::mem::replace(self, nothing)
+    }
+
+    /// Whether everything read so far can be sent again.
+    pub(super) fn is_replayable(&self) -> bool {
+        self.complete
+    }
+
+    /// Starts over for another attempt.
+    pub(super) fn rewind(&mut self) {
+        self.position = 0;
+    }
+
+    /// Whether nothing is left to send.
+    pub(super) fn is_done(&self) -> bool {
+        self.ended && self.position == self.kept.len()
+    }
+
+    /// The next part.
+    pub(super) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, ClientBroke>> {
+        if let Some(data) = self.kept.get(self.position) {
+            self.position += 1;
+            return Poll::Ready(Ok(Part::Data(data.clone())));
+        }
+        loop {
+            let Some(incoming) = self.incoming.as_mut().filter(|_| !self.ended) else { return Poll::Ready(Ok(Part::End)) };
+            let Some(frame) = ready!(Pin::new(&mut *incoming).poll_frame(cx)) else {
+                self.ended = true;
+                continue;
+            };
+            match frame.map_err(|_| ClientBroke)?.into_data() {
+                Ok(data) if data.is_empty() => {}
+                Ok(data) => {
+                    self.ended = incoming.is_end_stream();
+                    self.keep(&data);
+                    return Poll::Ready(Ok(Part::Data(data)));
+                }
+                Err(frame) => {
+                    self.ended = true;
+                    // Trailers are not kept: a request that has them is sent once.
+                    self.complete = false;
+                    return Poll::Ready(frame.into_trailers().map_or(Ok(Part::End), |t| Ok(Part::Trailers(t))));
+                }
+            }
+        }
+    }
+
+    fn keep(&mut self, data: &Bytes) {
+        self.kept_bytes = self.kept_bytes.saturating_add(data.len());
+        if self.complete && self.kept_bytes <= self.limit {
+            self.kept.push(data.clone());
+            self.position = self.kept.len();
+        } else {
+            self.complete = false;
+            self.kept.clear();
+            self.position = 0;
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Which pool serves a host and path: the exact host, else the longest wildcard, else the default pools; within a host the
+//! longest path prefix. When no prefix of a host matches, the less specific hosts are asked.
+
+use std::collections::HashMap;
+
+use crate::config::HostPattern;
+
+/// Prefixes of one host, longest first, with the index of their pool.
+type Prefixes = Vec<(Box<str>, usize)>;
+
+/// See the module. Immutable.
+#[derive(Debug, Default)]
+pub(super) struct Router {
+    exact: HashMap<Box<str>, Prefixes>,
+    /// By suffix, which starts with a dot.
+    wildcard: HashMap<Box<str>, Prefixes>,
+    default: Prefixes,
+}
+
+impl Router {
+    /// Routes to pools, given as hosts and path prefix, by their position.
+    pub(super) fn new<'a>(pools: impl Iterator<Item = (&'a [HostPattern], &'a str)>) -> Self {
+        let mut router = Self::default();
+        for (index, (hosts, prefix)) in pools.enumerate() {
+            let prefix: Box<str> = prefix.trim_end_matches('/').into();
+            let add = |prefixes: &mut Prefixes| prefixes.push((prefix.clone(), index));
+            for host in hosts {
+                match host {
+                    HostPattern::Exact(name) => add(router.exact.entry(name.as_str().into()).or_default()),
+                    HostPattern::Wildcard(suffix) => add(router.wildcard.entry(suffix.as_str().into()).or_default()),
+                }
+            }
+            if hosts.is_empty() {
+                add(&mut router.default);
+            }
+        }
+        let all = router.exact.values_mut().chain(router.wildcard.values_mut()).chain([&mut router.default]);
+        all.for_each(|prefixes| prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len())));
+        router
+    }
+
+    /// The pool for a host (without port; any case) and an absolute path without query.
+    pub(super) fn route(&self, host: &str, path: &str) -> Option<usize> {
+        if !(self.exact.is_empty() && self.wildcard.is_empty()) {
+            let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+            if let Some(index) = self.exact.get(host.as_str()).and_then(|prefixes| longest(prefixes, path)) {
+                return Some(index);
+            }
+            for (dot, _) in host.match_indices('.').filter(|(dot, _)| *dot > 0) {
+                if let Some(index) = self.wildcard.get(&host[dot..]).and_then(|prefixes| longest(prefixes, path)) {
+                    return Some(index);
+                }
+            }
+        }
+        longest(&self.default, path)
+    }
+}
+
+/// The first prefix that matches whole segments of `path`.
+fn longest(prefixes: &Prefixes, path: &str) -> Option<usize> {
+    let matches = |prefix: &str| path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    prefixes.iter().find(|(prefix, _)| prefix.is_empty() || matches(prefix)).map(|(_, index)| *index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn router(pools: &[(&[&str], &str)]) -> Router {
+        let pattern = |host: &&str| match host.strip_prefix('*') {
+            Some(suffix) => HostPattern::Wildcard(suffix.to_owned()),
+            None => HostPattern::Exact((*host).to_owned()),
+        };
+        let pools: Vec<(Vec<HostPattern>, &str)> =
+            pools.iter().map(|(hosts, prefix)| (hosts.iter().map(pattern).collect(), *prefix)).collect();
+        Router::new(pools.iter().map(|(hosts, prefix)| (hosts.as_slice(), *prefix)))
+    }
+
+    #[test]
+    fn the_most_specific_host_wins() {
+        let router = router(&[(&[], "/"), (&["a.example.org"], "/"), (&["*.example.org"], "/"), (&["*.b.example.org"], "/")]);
+        for (host, pool) in [
+            ("a.example.org", 1),
+            ("A.Example.ORG.", 1),
+            ("x.example.org", 2),
+            ("x.y.example.org", 2),
+            ("x.b.example.org", 3),
+            ("example.org", 0),
+            ("elsewhere", 0),
+            (".example.org", 0),
+        ] {
+            assert_eq!(router.route(host, "/"), Some(pool), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_longest_prefix_wins_on_whole_segments() {
+        let router = router(&[(&[], "/api"), (&[], "/api/v2/"), (&["a.org"], "/only")]);
+        for (host, path, pool) in [
+            ("h", "/api", Some(0)),
+            ("h", "/api/", Some(0)),
+            ("h", "/api/v2", Some(1)),
+            ("h", "/api/v2/x", Some(1)),
+            ("h", "/api/v20", Some(0)),
+            ("h", "/apix", None),
+            ("a.org", "/only/x", Some(2)),
+            ("a.org", "/api", Some(0)),
+            ("h", "*", None),
+        ] {
+            assert_eq!(router.route(host, path), pool, "{host}{path}");
+        }
+    }
+}

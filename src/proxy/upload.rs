@@ -1,0 +1,167 @@
+//! Sends one request, head and body, over an upstream connection.
+
+use std::io::{self, IoSlice, Write};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, Bytes};
+use http::HeaderMap;
+use tokio::io::AsyncWrite;
+
+use super::request::is_hop_by_hop;
+use super::request_body::{ClientBroke, Part, RequestBody};
+use super::upstream::Connection;
+
+/// Why sending failed.
+#[derive(Debug)]
+pub(super) enum UploadError {
+    /// The client broke off.
+    Client,
+    /// The backend does not take more.
+    Backend,
+}
+
+/// How far a request has been sent. The head, and later the chunk lines, lie in the connection's `out`.
+#[derive(Debug)]
+pub(super) struct Upload {
+    chunked: bool,
+    /// Bytes of `out` that have been written.
+    position: usize,
+    /// The piece of the body that goes after `out`.
+    piece: Bytes,
+    /// A chunk has been sent whose final CRLF has not.
+    chunk_open: bool,
+    /// All parts are in `out` and `piece`, or gone.
+    complete: bool,
+    done: bool,
+    written: u64,
+    body_bytes: u64,
+}
+
+impl Upload {
+    /// For a request whose head lies in the connection's `out`; `chunked` if its body is to be sent so.
+    pub(super) fn new(chunked: bool, has_body: bool) -> Self {
+        Self {
+            chunked,
+            position: 0,
+            piece: Bytes::new(),
+            chunk_open: false,
+            complete: !has_body,
+            done: false,
+            written: 0,
+            body_bytes: 0,
+        }
+    }
+
+    /// Whether all is sent.
+    pub(super) fn is_done(&self) -> bool {
+        self.done
+    }
+
+    /// Bytes that have left so far, head included.
+    pub(super) fn written(&self) -> u64 {
+        self.written
+    }
+
+    /// Bytes of the body so far.
+    pub(super) fn body_bytes(&self) -> u64 {
+        self.body_bytes
+    }
+
+    /// Whether the client, rather than the backend, is waited for.
+    pub(super) fn waits_for_client(&self, connection: &Connection) -> bool {
+        !self.complete && self.piece.is_empty() && self.position == connection.out.len()
+    }
+
+    /// Sends as much as goes; ready when all is sent.
+    pub(super) fn poll_send(
+        &mut self,
+        connection: &mut Connection,
+        body: &mut RequestBody,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), UploadError>> {
+        while !self.done {
+            // The first piece of the body travels with the head when it is there already.
+            if self.piece.is_empty() && !self.complete {
+                match body.poll_part(cx) {
+                    Poll::Ready(part) => self.append(part.map_err(|ClientBroke| UploadError::Client)?, body, &mut connection.out),
+                    Poll::Pending if self.position == connection.out.len() => return Poll::Pending,
+                    Poll::Pending => {}
+                }
+            }
+            ready!(self.poll_write(connection, cx)).map_err(|_| UploadError::Backend)?;
+            self.done = self.complete;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn append(&mut self, part: Part, body: &RequestBody, out: &mut Vec<u8>) {
+        match part {
+            Part::Data(data) => {
+                self.body_bytes += data.len() as u64;
+                if self.chunked {
+                    let before = if self.chunk_open { "\r\n" } else { "" };
+                    write!(out, "{before}{:x}\r\n", data.len()).expect("writing to memory succeeds");
+                    self.chunk_open = true;
+                } else {
+                    self.complete = body.is_done();
+                }
+                self.piece = data;
+            }
+            Part::Trailers(trailers) => self.finish(Some(&trailers), out),
+            Part::End => self.finish(None, out),
+        }
+    }
+
+    fn finish(&mut self, trailers: Option<&HeaderMap>, out: &mut Vec<u8>) {
+        self.complete = true;
+        if self.chunked {
+            out.extend_from_slice(if self.chunk_open { b"\r\n0\r\n" } else { b"0\r\n" });
+            for (name, value) in trailers.into_iter().flatten().filter(|(name, _)| may_trail(name)) {
+                out.extend_from_slice(name.as_str().as_bytes());
+                out.extend_from_slice(b": ");
+                out.extend_from_slice(value.as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+
+    fn poll_write(&mut self, connection: &mut Connection, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Connection { stream, out, .. } = connection;
+        while self.position < out.len() || !self.piece.is_empty() {
+            let slices = [IoSlice::new(&out[self.position..]), IoSlice::new(&self.piece)];
+            let n = if self.piece.is_empty() {
+                ready!(Pin::new(&mut *stream).poll_write(cx, &slices[0]))?
+            } else {
+                ready!(Pin::new(&mut *stream).poll_write_vectored(cx, &slices))?
+            };
+            if n == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.written += n as u64;
+            let of_out = n.min(out.len() - self.position);
+            self.position += of_out;
+            self.piece.advance(n - of_out);
+        }
+        out.clear();
+        self.position = 0;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Fields that frame or route a message, or belong to one hop, do not travel as trailers (RFC 9110 section 6.5.1).
+pub(super) fn may_trail(name: &http::HeaderName) -> bool {
+    !is_hop_by_hop(name)
+        && !matches!(
+            name.as_str(),
+            "content-length"
+                | "content-encoding"
+                | "content-type"
+                | "content-range"
+                | "host"
+                | "trailer"
+                | "authorization"
+                | "set-cookie"
+        )
+}

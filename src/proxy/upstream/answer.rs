@@ -1,0 +1,188 @@
+//! The head of a backend's answer: parsed strictly, its framing decided by RFC 9112 section 6.3.
+
+use std::mem::MaybeUninit;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::{Method, StatusCode};
+
+use super::super::request::connection_names;
+
+/// Longest head of an answer.
+pub(crate) const MAX_HEAD: usize = 64 * 1024;
+
+/// Most fields in an answer.
+const MAX_HEADERS: usize = 128;
+
+/// How the end of an answer's body is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Framing {
+    /// There is no body.
+    None,
+    /// It has this many bytes.
+    Length(u64),
+    /// Chunked.
+    Chunked,
+    /// It ends with the connection.
+    ToEnd,
+}
+
+/// The head of an answer.
+#[derive(Debug)]
+pub(crate) struct Head {
+    /// Its status.
+    pub(crate) status: StatusCode,
+    /// Its fields as they came, except a `Content-Length` that `Transfer-Encoding` overrides.
+    pub(crate) headers: HeaderMap,
+    /// Its body.
+    pub(crate) framing: Framing,
+    /// Whether the connection may serve another request.
+    pub(crate) keep_alive: bool,
+}
+
+/// The answer breaks the rules, or our bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BadAnswer;
+
+/// What [`parse`] made of the bytes.
+#[derive(Debug)]
+pub(crate) enum Parsed {
+    /// A head, and what follows it.
+    Head(Head, Bytes),
+    /// More bytes are needed; here are these back.
+    Partial(Bytes),
+}
+
+/// Parses the head of the answer to a `method` request.
+pub(crate) fn parse(bytes: Bytes, method: &Method) -> Result<Parsed, BadAnswer> {
+    let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+    let mut response = httparse::Response::new(&mut []);
+    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, &bytes, &mut fields);
+    let len = match parsed {
+        Ok(httparse::Status::Complete(len)) if len <= MAX_HEAD => len,
+        Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD => return Ok(Parsed::Partial(bytes)),
+        _ => return Err(BadAnswer),
+    };
+    let status = response.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(BadAnswer)?;
+    let http_11 = response.version == Some(1);
+    let mut headers = HeaderMap::with_capacity(response.headers.len() + 2);
+    for field in response.headers.iter() {
+        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| BadAnswer)?;
+        let value = HeaderValue::from_maybe_shared(bytes.slice_ref(field.value)).map_err(|_| BadAnswer)?;
+        headers.append(name, value);
+    }
+    let framing = framing(method, status, http_11, &mut headers)?;
+    let keep_alive = http_11 && framing != Framing::ToEnd && !connection_names(&headers, "close");
+    let head = Head { status, headers, framing, keep_alive };
+    Ok(Parsed::Head(head, bytes.slice(len..)))
+}
+
+fn framing(method: &Method, status: StatusCode, http_11: bool, headers: &mut HeaderMap) -> Result<Framing, BadAnswer> {
+    let length = content_length(headers)?;
+    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let coding = codings.next();
+    // Anything but `chunked`, once, in HTTP/1.1 cannot be framed with certainty.
+    if let Some(coding) = coding
+        && !(http_11 && codings.next().is_none() && coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+    {
+        return Err(BadAnswer);
+    }
+    let chunked = coding.is_some();
+    if chunked {
+        headers.remove(CONTENT_LENGTH);
+    }
+    let no_body = status.is_informational() || matches!(status.as_u16(), 204 | 304) || method == Method::HEAD;
+    Ok(match length {
+        _ if no_body => Framing::None,
+        _ if chunked => Framing::Chunked,
+        Some(0) => Framing::None,
+        Some(n) => Framing::Length(n),
+        None => Framing::ToEnd,
+    })
+}
+
+/// One `Content-Length`, or several that agree (which become one).
+fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, BadAnswer> {
+    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
+    let Some(first) = lines.next() else { return Ok(None) };
+    let several = lines.next().is_some();
+    if headers.get_all(CONTENT_LENGTH).iter().any(|other| other != first) {
+        return Err(BadAnswer);
+    }
+    let digits = first.to_str().ok().filter(|s| s.bytes().all(|b| b.is_ascii_digit())).ok_or(BadAnswer)?;
+    let length = digits.parse().map_err(|_| BadAnswer)?;
+    if several {
+        let one = first.clone();
+        headers.insert(CONTENT_LENGTH, one);
+    }
+    Ok(Some(length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(method: Method, text: &'static str) -> Result<(u16, Framing, bool), BadAnswer> {
+        match parse(Bytes::from_static(text.as_bytes()), &method)? {
+            Parsed::Head(head, _) => Ok((head.status.as_u16(), head.framing, head.keep_alive)),
+            Parsed::Partial(_) => panic!("partial"),
+        }
+    }
+
+    #[test]
+    fn framings() {
+        use Framing::{Chunked, Length, None, ToEnd};
+        for (text, framing, keep_alive) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", Length(5), true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\n", Length(5), true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", None, true),
+            ("HTTP/1.1 200\r\nTransfer-Encoding: Chunked\r\n\r\n", Chunked, true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", Chunked, true),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: x, Close\r\n\r\n", Length(5), false),
+            ("HTTP/1.1 200 OK\r\n\r\n", ToEnd, false),
+            ("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", Length(5), false),
+            ("HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", None, true),
+            ("HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n", None, true),
+            ("HTTP/1.1 100 Continue\r\n\r\n", None, true),
+        ] {
+            let (_, got, kept) = of(Method::GET, text).unwrap_or_else(|_| panic!("{text}"));
+            assert_eq!((got, kept), (framing, keep_alive), "{text}");
+        }
+        assert_eq!(of(Method::HEAD, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n").unwrap().1, None);
+        assert_eq!(of(Method::HEAD, "HTTP/1.1 200 OK\r\n\r\n").unwrap().1, None);
+    }
+
+    #[test]
+    fn what_is_refused() {
+        for text in [
+            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nBad Name: x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n folded: x\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nX: a\rb\r\n\r\n",
+            "HTTP/1.1 20 OK\r\n\r\n",
+            "SSH-2.0-OpenSSH\r\n\r\n",
+        ] {
+            assert_eq!(of(Method::GET, text), Err(BadAnswer), "{text:?}");
+        }
+        let long = Bytes::from(format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(MAX_HEAD)));
+        assert!(parse(long, &Method::GET).is_err());
+    }
+
+    #[test]
+    fn a_head_may_come_in_pieces_and_what_follows_is_kept() {
+        let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
+        let head_len = whole.len() - 2;
+        for cut in 0..head_len {
+            assert!(matches!(parse(Bytes::from_static(&whole[..cut]), &Method::GET), Ok(Parsed::Partial(_))), "{cut}");
+        }
+        let Ok(Parsed::Head(_, rest)) = parse(Bytes::from_static(whole), &Method::GET) else { panic!("complete") };
+        assert_eq!(rest, "hi");
+    }
+}

@@ -1,0 +1,333 @@
+//! One data-plane thread: its own runtime, its own upstream connections, its own counters.
+
+use std::cell::{Cell, RefCell};
+use std::io;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::task::{Context, Poll, Waker};
+
+use http::header::HeaderValue;
+use hyper::server::conn::http1;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::LocalSet;
+
+use super::connection;
+use super::deadline::Sweep;
+use super::headers::Peer;
+use super::router::Router;
+use super::upstream::{Connection, IdleConnections};
+use crate::balance::Millis;
+use crate::balance::backend::Backend;
+use crate::balance::lease::Signal;
+use crate::balance::pool::Pool;
+use crate::balance::retry_budget::RetryBudget;
+use crate::clock;
+use crate::config::{Config, PoolConfig};
+use crate::shutdown::Shutdown;
+use crate::tally::{Answers, Report, Reports, Tally};
+
+/// Pause of the accept loop when nothing more can be accepted for now.
+const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
+
+/// A client connection handed from the worker that accepted it to the one that has fewest.
+pub(super) type Handover = (std::net::TcpStream, SocketAddr);
+
+/// What one worker is made of; built by the front door, taken to the thread.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) index: usize,
+    pub(super) config: Arc<Config>,
+    pub(super) pools: Vec<Arc<Pool>>,
+    pub(super) tally: Arc<Tally>,
+    pub(super) reports: Reports,
+    pub(super) shutdown: Shutdown,
+    pub(super) listeners: Vec<std::net::TcpListener>,
+    pub(super) inbox: mpsc::UnboundedReceiver<Handover>,
+    pub(super) peers: Arc<[mpsc::UnboundedSender<Handover>]>,
+    pub(super) seed: u64,
+}
+
+/// A pool as one worker sees it.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    /// The pool.
+    pub(super) pool: Arc<Pool>,
+    /// Its place in the config.
+    pub(super) index: usize,
+    config: Arc<Config>,
+    budget: RefCell<RetryBudget>,
+}
+
+impl Upstream {
+    /// What the config says of the pool.
+    pub(super) fn config(&self) -> &PoolConfig {
+        &self.config.pools[self.index]
+    }
+
+    /// Where its answers by evenkeel are counted.
+    pub(super) fn answers<'a>(&self, tally: &'a Tally) -> &'a Answers {
+        &tally.answers[self.index]
+    }
+
+    /// A request came: it earns its part of a retry.
+    pub(super) fn count_request(&self, now: Millis) {
+        self.budget.borrow_mut().count_request(now);
+    }
+
+    /// Whether the budget has a retry left; takes it.
+    pub(super) fn withdraw_retry(&self, now: Millis) -> bool {
+        self.budget.borrow_mut().try_retry(now)
+    }
+}
+
+/// The state that the tasks of one worker share.
+#[derive(Debug)]
+pub(super) struct Worker {
+    /// Its number, from 0.
+    pub(super) index: usize,
+    /// The configuration.
+    pub(super) config: Arc<Config>,
+    /// Which pool serves what.
+    pub(super) router: Router,
+    /// The pools, in the order of the config.
+    pub(super) upstreams: Vec<Upstream>,
+    /// What the data plane counts.
+    pub(super) tally: Arc<Tally>,
+    /// Its deadlines.
+    pub(super) sweep: Rc<Sweep>,
+    /// hyper's settings.
+    pub(super) http: http1::Builder,
+    /// Whether connections are to end after their present request.
+    pub(super) draining: Cell<bool>,
+    reports: Reports,
+    idle: RefCell<IdleConnections>,
+    random: Cell<u64>,
+    last_connection_gone: Notify,
+}
+
+impl Worker {
+    fn new(plan: &Plan) -> Rc<Self> {
+        let config = Arc::clone(&plan.config);
+        let limits = config.limits;
+        let mut http = http1::Builder::new();
+        // Head time-outs are ours; the buffer holds a head of the largest size allowed and bounds what a slow reader can make
+        // us keep.
+        http.header_read_timeout(None)
+            .max_headers(limits.headers)
+            .max_header_size(limits.header_bytes)
+            .max_buf_size((limits.header_bytes + limits.uri_bytes).max(64 * 1024));
+        let floor = RETRIES_PER_SECOND / config.workers as f64;
+        let upstream = |(index, pool): (usize, &Arc<Pool>)| Upstream {
+            pool: Arc::clone(pool),
+            index,
+            budget: RefCell::new(RetryBudget::new(config.pools[index].retry.budget_percent, floor)),
+            config: Arc::clone(&config),
+        };
+        Rc::new(Self {
+            index: plan.index,
+            router: Router::new(config.pools.iter().map(|p| (p.hosts.as_slice(), p.path_prefix.as_str()))),
+            upstreams: plan.pools.iter().enumerate().map(upstream).collect(),
+            tally: Arc::clone(&plan.tally),
+            sweep: Rc::default(),
+            http,
+            draining: Cell::new(false),
+            reports: plan.reports.clone(),
+            idle: RefCell::default(),
+            random: Cell::new(plan.seed),
+            last_connection_gone: Notify::new(),
+            config,
+        })
+    }
+
+    /// 64 random bits (SplitMix64, Steele, Lea and Flood 2014). Not for secrets.
+    pub(super) fn entropy(&self) -> u64 {
+        let state = self.random.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
+        self.random.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// 32 hexadecimal digits.
+    pub(super) fn new_request_id(&self) -> HeaderValue {
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let mut id = [0; 32];
+        for half in id.chunks_exact_mut(16) {
+            let bits = self.entropy();
+            for (n, digit) in half.iter_mut().enumerate() {
+                *digit = DIGITS[(bits >> (4 * n)) as usize & 15];
+            }
+        }
+        HeaderValue::from_bytes(&id).expect("hexadecimal digits are valid")
+    }
+
+    /// A kept-alive connection to a backend.
+    pub(super) fn reuse(&self, backend: &Backend) -> Option<Connection> {
+        self.idle.borrow_mut().take(backend)
+    }
+
+    /// Keeps a connection for later requests.
+    pub(super) fn keep(&self, backend: &Backend, connection: Connection) {
+        if !self.draining.get() {
+            self.idle.borrow_mut().put(backend, connection, clock::now());
+        }
+    }
+
+    /// Tells the control plane.
+    pub(super) fn report(&self, backend: Arc<Backend>, signal: Signal) {
+        // Full means that the control plane has plenty of the same to act upon.
+        let _ = self.reports.try_send(Report { backend, signal });
+    }
+
+    fn cut_epochs(&self) -> u32 {
+        let backends = self.upstreams.iter().flat_map(|u| u.pool.backends());
+        backends.fold(0, |sum, backend| sum.wrapping_add(backend.live.cut_epoch.load(Relaxed)))
+    }
+}
+
+/// Retries per second that are always allowed, over all workers.
+const RETRIES_PER_SECOND: f64 = 10.0;
+
+/// Runs a worker to its end. Returns the requests, of all workers, that were in flight when this one was cut.
+pub(super) fn run(plan: Plan) -> io::Result<u32> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let tasks = LocalSet::new();
+    tasks.block_on(&runtime, serve(plan))
+}
+
+async fn serve(mut plan: Plan) -> io::Result<u32> {
+    let worker = Worker::new(&plan);
+    let mut cut_epochs = worker.cut_epochs();
+    let sweeping = {
+        let sweep = Rc::clone(&worker.sweep);
+        let worker = Rc::clone(&worker);
+        let each_tick = move |now| {
+            worker.idle.borrow_mut().expire(now);
+            let epochs = worker.cut_epochs();
+            if std::mem::replace(&mut cut_epochs, epochs) != epochs {
+                worker.sweep.wake_all();
+            }
+        };
+        tokio::task::spawn_local(sweep.run(each_tick))
+    };
+
+    let mut accepting = Vec::new();
+    for listener in std::mem::take(&mut plan.listeners) {
+        let listener = TcpListener::from_std(listener)?;
+        let acceptor = Acceptor { worker: Rc::clone(&worker), peers: Arc::clone(&plan.peers), listener };
+        accepting.push(tokio::task::spawn_local(acceptor.run(plan.shutdown.clone())));
+    }
+    loop {
+        tokio::select! {
+            handed = plan.inbox.recv() => if let Some(handed) = handed { worker.take_over(handed) },
+            () = plan.shutdown.draining().cancelled() => break,
+        }
+    }
+    for acceptor in accepting {
+        let _ = acceptor.await;
+    }
+    while let Ok(handed) = plan.inbox.try_recv() {
+        worker.take_over(handed);
+    }
+    worker.draining.set(true);
+    worker.idle.borrow_mut().clear();
+    worker.sweep.wake_all();
+    while worker.tally.connections[worker.index].load(Relaxed) > 0 {
+        tokio::select! {
+            () = worker.last_connection_gone.notified() => {}
+            () = plan.shutdown.cutting().cancelled() => break,
+        }
+    }
+    sweeping.abort();
+    Ok(plan.pools.iter().map(|pool| pool.in_flight()).sum())
+}
+
+impl Worker {
+    /// Serves a connection that another worker has accepted, and counted as ours.
+    fn take_over(self: &Rc<Self>, (stream, address): Handover) {
+        let counted = Counted(Rc::clone(self));
+        if let Ok(stream) = TcpStream::from_std(stream) {
+            self.start(counted, stream, address);
+        }
+    }
+
+    fn start(self: &Rc<Self>, counted: Counted, stream: TcpStream, address: SocketAddr) {
+        let worker = Rc::clone(self);
+        tokio::task::spawn_local(async move {
+            let _counted = counted;
+            let peer = Peer::new(address.ip(), &worker.config.trusted_proxies);
+            connection::serve(worker, stream, peer).await;
+        });
+    }
+}
+
+/// A connection in its worker's count.
+struct Counted(Rc<Worker>);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        if self.0.tally.connections[self.0.index].fetch_sub(1, Relaxed) == 1 {
+            self.0.last_connection_gone.notify_one();
+        }
+    }
+}
+
+/// Accepts on one listener.
+struct Acceptor {
+    worker: Rc<Worker>,
+    peers: Arc<[mpsc::UnboundedSender<Handover>]>,
+    listener: TcpListener,
+}
+
+impl Acceptor {
+    /// Accepts until the drain begins; what waits in the kernel's queue by then is still accepted.
+    async fn run(self, shutdown: Shutdown) {
+        while !shutdown.is_draining() {
+            if self.is_full() {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+            tokio::select! {
+                accepted = self.listener.accept() => self.accepted(accepted).await,
+                () = shutdown.draining().cancelled() => break,
+            }
+        }
+        let mut now = Context::from_waker(Waker::noop());
+        while let Poll::Ready(Ok((stream, address))) = self.listener.poll_accept(&mut now) {
+            self.dispatch(stream, address);
+        }
+    }
+
+    async fn accepted(&self, accepted: io::Result<(TcpStream, SocketAddr)>) {
+        match accepted {
+            Ok((stream, address)) => self.dispatch(stream, address),
+            // The client was gone before it was served.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            // Out of descriptors or memory: what is open goes on, and makes room.
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.worker.tally.open_connections() >= self.worker.config.limits.max_connections as u64
+    }
+
+    /// Keeps the connection, unless another worker has fewer.
+    fn dispatch(&self, stream: TcpStream, address: SocketAddr) {
+        let counts = &self.worker.tally.connections;
+        let load = |index: &usize| counts[*index].load(Relaxed);
+        let own = self.worker.index;
+        let fewest = (0..counts.len()).min_by_key(load).unwrap_or(own);
+        let target = if load(&own) > load(&fewest) { fewest } else { own };
+        counts[target].fetch_add(1, Relaxed);
+        self.worker.tally.connections_total.fetch_add(1, Relaxed);
+        if target == own {
+            self.worker.start(Counted(Rc::clone(&self.worker)), stream, address);
+        } else if stream.into_std().ok().and_then(|stream| self.peers[target].send((stream, address)).ok()).is_none() {
+            counts[target].fetch_sub(1, Relaxed);
+        }
+    }
+}
