@@ -2,6 +2,7 @@
 //!
 //! [`load`] reads a file and collects *every* problem.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -112,6 +113,15 @@ pub enum HostPattern {
     Exact(String),
     /// Any name that ends in this suffix (which starts with a dot): `*.example.org` is `.example.org`.
     Wildcard(String),
+}
+
+impl fmt::Display for HostPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exact(name) => f.write_str(name),
+            Self::Wildcard(suffix) => write!(f, "*{suffix}"),
+        }
+    }
 }
 
 /// What `consistent_hash` hashes.

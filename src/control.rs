@@ -1,1 +1,181 @@
-//! To come.
+//! The control plane: everything that is not a request, on one current-thread runtime.
+//!
+//! [`start`] spawns it; its tasks share nothing with the workers but atomics, the pools' rotations and the channel of
+//! [`crate::tally::Reports`].
+//!
+//! | task | sole writer of |
+//! |---|---|
+//! | [`desk`] | mode, weight, strategy |
+//! | [`health_check`], one per backend | verdict |
+//! | [`outlier`] | ejection |
+//! | [`sampler`] | snapshots |
+//! | [`admin`] | - |
+
+pub mod admin;
+pub mod announce;
+pub mod desk;
+pub mod drain;
+#[cfg(test)]
+mod fixture;
+pub mod health_check;
+pub mod outlier;
+pub mod phase;
+pub mod sampler;
+
+use std::hash::{BuildHasher, RandomState};
+use std::iter;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub use self::admin::BindError;
+use self::desk::ControlDesk;
+use self::health_check::{Checks, Register};
+use self::outlier::Detector;
+use self::phase::PhaseWatch;
+use self::sampler::{Sampler, Sources};
+use crate::balance::pool::Pool;
+use crate::balance::snapshot::Snapshot;
+use crate::clock;
+use crate::command::Desk;
+use crate::config::{Config, PoolConfig};
+use crate::event::{Event, EventBus};
+use crate::shutdown::Shutdown;
+use crate::tally::{Report, Tally};
+
+/// Commands that may wait for the desk.
+const INBOX: usize = 64;
+
+/// What the control plane needs.
+#[derive(Debug)]
+pub struct Setup {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Its pools, in the same order.
+    pub pools: Arc<[Arc<Pool>]>,
+    /// Where events go.
+    pub bus: EventBus,
+    /// Tells when the process drains.
+    pub shutdown: Shutdown,
+    /// What the data plane counts.
+    pub tally: Arc<Tally>,
+    /// What the data plane notices.
+    pub reports: mpsc::Receiver<Report>,
+    /// The bound addresses that will take traffic.
+    pub listen: Vec<SocketAddr>,
+}
+
+/// A running control plane. Dropped, it ends at once; see [`Self::stop`].
+#[derive(Debug)]
+pub struct Control {
+    /// The door to the desk.
+    pub desk: Desk,
+    /// How things are, four times a second.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// Where the admin API listens: `host:port` or `unix:PATH`.
+    pub admin: Option<String>,
+    phase: PhaseWatch,
+    bus: EventBus,
+    listening: Event,
+    tasks: Tasks,
+}
+
+/// Starts the control plane: backends are checked and commands obeyed from here on. The process is not ready before
+/// [`Control::set_serving`].
+///
+/// # Errors
+/// The admin API cannot listen. Nothing has been started then.
+pub async fn start(setup: Setup) -> Result<Control, BindError> {
+    let Setup { config, pools, bus, shutdown, tally, reports, listen } = setup;
+    let bound = match &config.admin {
+        Some(listen) => Some(admin::Bound::bind(listen).await?),
+        None => None,
+    };
+    if let Some(bound) = &bound {
+        bus.publish(Event::AdminListening { address: bound.to_string() });
+    }
+    pools.iter().for_each(|pool| _ = pool.refresh(clock::now()));
+
+    let admin = bound.as_ref().map(ToString::to_string);
+    let phase = PhaseWatch::new(shutdown);
+    let checks = register(&config, &pools);
+    let listen: Vec<_> = listen.iter().map(ToString::to_string).collect();
+    let mut tasks = Tasks::default();
+
+    let (desk, asks) = mpsc::channel(INBOX);
+    tasks.spawn(ControlDesk::new(Arc::clone(&pools), bus.clone()).run(asks));
+
+    let (recovered, recoveries) = mpsc::unbounded_channel();
+    for pool in &*pools {
+        for patrol in health_check::patrols(pool, &checks, &bus, &recovered) {
+            tasks.spawn(patrol);
+        }
+        if pool.settings().checked {
+            tasks.spawn(health_check::stop_waiting(Arc::clone(pool), bus.clone()));
+        }
+    }
+    tasks.spawn(Detector::new(&pools, checks.clone(), bus.clone()).run(reports, recoveries));
+
+    let sources = Sources { listen: listen.clone(), workers: config.workers, phase: phase.clone(), tally, bus: bus.clone() };
+    let configured = iter::zip(&config.pools, &*pools);
+    let mut sampler = Sampler::new(sources, configured, &checks, clock::now());
+    let (publisher, snapshots) = watch::channel(Arc::new(sampler.sample(clock::now())));
+    tasks.set.spawn(sampler.run(publisher, tasks.stop.clone()));
+
+    if let Some(bound) = bound {
+        let view = admin::View { snapshots: snapshots.clone(), phase: phase.clone(), pools };
+        tasks.set.spawn(admin::serve(bound, view, tasks.stop.clone()));
+    }
+    let listening = Event::Listening { addresses: listen, workers: config.workers };
+    Ok(Control { desk, snapshots, admin, phase, bus, listening, tasks })
+}
+
+impl Control {
+    /// Traffic is accepted from now on.
+    pub fn set_serving(&self) {
+        self.phase.set_serving();
+        self.bus.publish(self.listening.clone());
+    }
+
+    /// Ends every task and waits for it. The admin API answers until then, also while the process drains.
+    pub async fn stop(mut self) {
+        self.tasks.stop.cancel();
+        while self.tasks.set.join_next().await.is_some() {}
+    }
+}
+
+/// Everything that has been spawned.
+#[derive(Debug, Default)]
+struct Tasks {
+    stop: CancellationToken,
+    set: JoinSet<()>,
+}
+
+impl Tasks {
+    /// Spawns a task that may be dropped wherever it waits.
+    fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone();
+        self.set.spawn(async move { stop.run_until_cancelled_owned(task).await.unwrap_or_default() });
+    }
+}
+
+/// The checks of every backend that has any.
+fn register(config: &Config, pools: &[Arc<Pool>]) -> Register {
+    let checks = |(config, pool): (&PoolConfig, &Arc<Pool>)| {
+        let ids = pool.backends().iter().map(|backend| backend.spec.id.clone());
+        let check = config.health_check.as_ref();
+        check.map(|check| ids.map(|id| (id, Arc::new(Checks::new(check)))).collect::<Vec<_>>())
+    };
+    iter::zip(&config.pools, pools).filter_map(checks).flatten().collect()
+}
+
+/// 64 random bits, good enough for jitter.
+fn entropy() -> u64 {
+    RandomState::new().hash_one(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! Binding the admin API's address.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs};
+
+use socket2::{Domain, SockAddr, Socket, Type};
+use tokio::net::{TcpListener, UnixListener};
+
+use crate::config::AdminListen;
+
+const BACKLOG: i32 = 128;
+
+/// The admin API cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[error("the admin API cannot listen on {address}: {reason}")]
+pub struct BindError {
+    address: String,
+    reason: io::Error,
+}
+
+/// A bound admin address.
+#[derive(Debug)]
+pub enum Bound {
+    /// `host:port`.
+    Tcp(TcpListener),
+    /// A Unix socket; its file goes with the second field.
+    Unix(UnixListener, SocketFile),
+}
+
+impl Bound {
+    /// Binds. A Unix socket that nobody listens on any more is replaced; any other file is left alone.
+    pub async fn bind(listen: &AdminListen) -> Result<Self, BindError> {
+        match listen {
+            AdminListen::Tcp(address) => tcp(*address).await.map_err(|reason| BindError { address: address.to_string(), reason }),
+            AdminListen::Unix(path) => unix(path).map_err(|reason| BindError { address: unix_name(path), reason }),
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    /// `host:port` (with the real port) or `unix:PATH`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => write!(f, "{address}"),
+                Err(error) => write!(f, "{error}"),
+            },
+            Self::Unix(_, file) => f.write_str(&unix_name(&file.path)),
+        }
+    }
+}
+
+/// A socket's file, removed at the end unless somebody else has taken its place.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    fn new(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.to_owned(), identity: identity(path)? })
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
+}
+
+fn unix_name(path: &Path) -> String {
+    format!("unix:{}", path.display())
+}
+
+async fn tcp(address: SocketAddr) -> io::Result<Bound> {
+    TcpListener::bind(address).await.map(Bound::Tcp).map_err(in_words)
+}
+
+fn unix(path: &Path) -> io::Result<Bound> {
+    remove_stale(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.bind(&SockAddr::unix(path)?).map_err(in_words)?;
+    let file = SocketFile::new(path)?;
+    // Nobody can connect before the socket listens, so nobody slips in before the mode is set.
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(Bound::Unix(UnixListener::from_std(socket.into())?, file))
+}
+
+fn remove_stale(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(file) if !file.file_type().is_socket() => return Err(io::Error::other("the file exists and is no socket")),
+        Ok(_) => {}
+    }
+    match UnixStream::connect(path) {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
+        Err(error) => Err(error),
+        Ok(_) => Err(in_words(io::ErrorKind::AddrInUse.into())),
+    }
+}
+
+fn in_words(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => io::Error::new(error.kind(), "the address is in use"),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn bind_unix(path: &Path) -> Result<Bound, String> {
+        Bound::bind(&AdminListen::Unix(path.into())).await.map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_taken_port_is_named() {
+        let first = Bound::bind(&AdminListen::Tcp("127.0.0.1:0".parse().unwrap())).await.unwrap();
+        let address = first.to_string();
+        let error = Bound::bind(&AdminListen::Tcp(address.parse().unwrap())).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("the admin API cannot listen on {address}: the address is in use"));
+    }
+
+    #[tokio::test]
+    async fn the_socket_is_the_owners_and_goes_at_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("admin.sock");
+        let bound = bind_unix(&path).await.unwrap();
+        assert_eq!(bound.to_string(), format!("unix:{}", path.display()));
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+        drop(bound);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_stale_socket_is_replaced_a_live_one_and_a_file_are_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("admin.sock");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        let bound = bind_unix(&path).await.unwrap();
+        assert!(bind_unix(&path).await.unwrap_err().ends_with("the address is in use"));
+        drop(bound);
+        fs::write(&path, "precious").unwrap();
+        assert!(bind_unix(&path).await.unwrap_err().ends_with("the file exists and is no socket"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[tokio::test]
+    async fn a_successors_socket_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("admin.sock");
+        let bound = bind_unix(&path).await.unwrap();
+        fs::rename(&path, dir.path().join("moved.sock")).unwrap();
+        fs::write(&path, "").unwrap();
+        drop(bound);
+        assert!(path.exists());
+    }
+}

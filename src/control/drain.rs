@@ -1,0 +1,64 @@
+//! Which backends are emptying after the operator took them out, and when they are empty.
+//!
+//! Not the process's shutdown (see [`crate::shutdown`]). Kept by the desk, which asks every [`POLL`].
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::balance::backend::{Backend, BackendId, Mode};
+
+/// How often to look.
+pub const POLL: Duration = Duration::from_millis(100);
+
+/// The backends that are emptying.
+#[derive(Debug, Default)]
+pub struct Drains(Vec<Arc<Backend>>);
+
+impl Drains {
+    /// This backend has just been taken out.
+    pub fn watch(&mut self, backend: &Arc<Backend>) {
+        if !self.0.iter().any(|watched| watched.spec.id == backend.spec.id) {
+            self.0.push(Arc::clone(backend));
+        }
+    }
+
+    /// Whether there is anything to wait for.
+    pub fn is_idle(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Takes off the list what is empty and says so. What is up again goes silently.
+    pub fn settled(&mut self) -> Vec<BackendId> {
+        self.0.retain(|backend| backend.live.mode() != Mode::Up);
+        self.0.extract_if(.., |backend| backend.live.in_flight() == 0).map(|backend| backend.spec.id.clone()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::Ordering::Relaxed;
+
+    use super::*;
+    use crate::control::fixture;
+
+    #[test]
+    fn empty_is_told_once_and_only_of_those_that_are_out() {
+        let pool = fixture::pool("web", &["a", "b", "c"]);
+        let [a, b, c] = [0, 1, 2].map(|index| &pool.backends()[index]);
+        let mut drains = Drains::default();
+        for backend in [a, b, c, a] {
+            backend.live.set_mode(Mode::Drain);
+            backend.live.in_flight.0.store(1, Relaxed);
+            drains.watch(backend);
+        }
+        assert_eq!(drains.settled(), []);
+        a.live.in_flight.0.store(0, Relaxed);
+        c.live.in_flight.0.store(0, Relaxed);
+        c.live.set_mode(Mode::Up);
+        assert_eq!(drains.settled(), std::slice::from_ref(&a.spec.id));
+        assert!(!drains.is_idle());
+        b.live.set_mode(Mode::Up);
+        assert_eq!(drains.settled(), []);
+        assert!(drains.is_idle());
+    }
+}

@@ -1,0 +1,118 @@
+//! How things are: four times a second the workers' counters become one [`Snapshot`], once a second their news become
+//! events.
+//!
+//! The workers are not asked and do not notice: their counters are read as they are. A pool's part is in `pool`, a
+//! backend's in `backend`, what is kept over time in `series` and `window`.
+
+mod backend;
+mod counts;
+mod fair;
+mod pool;
+mod series;
+mod told;
+mod window;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
+use tokio_util::sync::CancellationToken;
+
+use self::pool::PoolSampler;
+use self::told::Told;
+use super::health_check::Register;
+use super::phase::PhaseWatch;
+use crate::balance::Millis;
+use crate::balance::pool::Pool;
+use crate::balance::snapshot::Snapshot;
+use crate::clock;
+use crate::config::PoolConfig;
+use crate::event::EventBus;
+use crate::tally::{Cause, Tally};
+
+/// Between two snapshots.
+const TICK: Duration = Duration::from_millis(250);
+
+/// What is looked at besides the pools.
+#[derive(Debug)]
+pub struct Sources {
+    /// Addresses that take traffic.
+    pub listen: Vec<String>,
+    /// Data-plane threads.
+    pub workers: usize,
+    /// What the process is doing.
+    pub phase: PhaseWatch,
+    /// What the data plane counts.
+    pub tally: Arc<Tally>,
+    /// Where news go.
+    pub bus: EventBus,
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Sampler {
+    sources: Sources,
+    pools: Vec<PoolSampler>,
+    unrouted: Told<{ Cause::ALL.len() }>,
+    /// The second that news were told in last.
+    told: u64,
+}
+
+impl Sampler {
+    /// Watches these pools, each with its config, from `now` on.
+    pub fn new<'a>(
+        sources: Sources,
+        pools: impl Iterator<Item = (&'a PoolConfig, &'a Arc<Pool>)>,
+        checks: &Register,
+        now: Millis,
+    ) -> Self {
+        let watch = |(index, (config, pool))| PoolSampler::new(pool, index, config, checks, now);
+        let pools = pools.enumerate().map(watch).collect();
+        Self { sources, pools, unrouted: Told::default(), told: now / 1000 }
+    }
+
+    /// Publishes a snapshot at each tick, and a last one of everything at the end.
+    pub async fn run(mut self, snapshots: watch::Sender<Arc<Snapshot>>, stop: CancellationToken) {
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        while stop.run_until_cancelled(tick.tick()).await.is_some() {
+            snapshots.send_replace(Arc::new(self.sample(clock::now())));
+        }
+        snapshots.send_replace(Arc::new(self.sample(clock::now())));
+        self.tell();
+    }
+
+    /// Reads the counters. Once a second, publishes what is new.
+    pub fn sample(&mut self, now: Millis) -> Snapshot {
+        self.pools.iter_mut().for_each(|pool| pool.tick(&self.sources.tally, now));
+        if now / 1000 > self.told {
+            self.told = now / 1000;
+            self.tell();
+        }
+        let Sources { listen, workers, phase, tally, bus } = &self.sources;
+        Snapshot {
+            version: env!("CARGO_PKG_VERSION").into(),
+            at_unix_ms: clock::unix_ms(),
+            uptime_ms: now,
+            phase: phase.get(),
+            drain_left_ms: phase.drain_left(),
+            listen: listen.clone(),
+            workers: *workers,
+            connections: tally.open_connections(),
+            connections_total: tally.connections_total.load(Relaxed),
+            events_dropped: bus.dropped(),
+            pools: self.pools.iter().map(|pool| pool.view(tally, now)).collect(),
+        }
+    }
+
+    fn tell(&mut self) {
+        let unrouted = pool::answered(&mut self.unrouted, pool::read(&self.sources.tally.unrouted), None);
+        let news = self.pools.iter_mut().flat_map(PoolSampler::news);
+        unrouted.chain(news).for_each(|event| self.sources.bus.publish(event));
+    }
+}
+
+#[cfg(test)]
+mod tests;

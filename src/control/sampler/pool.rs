@@ -1,0 +1,169 @@
+//! What is kept of one pool, and how it looks.
+//!
+//! A pool's figures are what its clients saw: an attempt that failed and was made good elsewhere is no error, an answer that
+//! evenkeel gave itself is a request.
+
+use std::iter;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::backend::{BackendSampler, Deed, Portion, Shares, happened};
+use super::counts::{Counts, merge};
+use super::fair;
+use super::series::Series;
+use super::told::Told;
+use super::window::{Figures, Tick};
+use crate::balance::Millis;
+use crate::balance::backend::Backend;
+use crate::balance::keel::{Keel, Load};
+use crate::balance::meter::Failure;
+use crate::balance::pool::Pool;
+use crate::balance::snapshot::PoolView;
+use crate::config::PoolConfig;
+use crate::control::health_check::Register;
+use crate::event::Event;
+use crate::tally::{Answers, Cause, Tally};
+
+const CAUSES: usize = Cause::ALL.len();
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct PoolSampler {
+    pool: Arc<Pool>,
+    /// Its place in the tally.
+    index: usize,
+    hosts: Vec<String>,
+    path_prefix: String,
+    backends: Vec<BackendSampler>,
+    series: Series,
+    answers: [u64; CAUSES],
+    told: Told<CAUSES>,
+    /// Each backend's fair share of the last tick.
+    fair: Vec<f64>,
+}
+
+impl PoolSampler {
+    /// Watches a pool from `now` on. `index` is its place in the config.
+    pub(super) fn new(pool: &Arc<Pool>, index: usize, config: &PoolConfig, checks: &Register, now: Millis) -> Self {
+        let watch = |backend| BackendSampler::new(backend, checks.get(&backend.spec.id).cloned(), now);
+        Self {
+            pool: Arc::clone(pool),
+            index,
+            hosts: config.hosts.iter().map(ToString::to_string).collect(),
+            path_prefix: config.path_prefix.clone(),
+            backends: pool.backends().iter().map(watch).collect(),
+            series: Series::new(now),
+            answers: [0; CAUSES],
+            told: Told::default(),
+            fair: Vec::new(),
+        }
+    }
+
+    /// Reads what happened since the last tick.
+    pub(super) fn tick(&mut self, tally: &Tally, now: Millis) {
+        self.fair = fair::shares(&self.pool.rotation(), self.pool.strategy(), self.backends.len());
+        let deeds: Vec<Deed> = self.backends.iter_mut().map(BackendSampler::read).collect();
+        let picked: u64 = deeds.iter().map(|deed| deed.counts.picked).sum();
+        let mut counts = Counts::default();
+        let mut whole = Tick::default();
+        for ((backend, mut deed), fair) in self.backends.iter_mut().zip(deeds).zip(&self.fair) {
+            deed.tick.figures.owed = picked as f64 * fair;
+            backend.add(&deed.tick, now);
+            counts += &deed.counts;
+            merge(&mut whole.latencies, &deed.tick.latencies);
+        }
+        let answers = read(&tally.answers[self.index]);
+        let own: [u64; CAUSES] = std::array::from_fn(|cause| answers[cause] - self.answers[cause]);
+        self.answers = answers;
+        whole.figures = seen_by_clients(&counts, own);
+        self.series.add(&whole, now);
+    }
+
+    /// What is worth an event and has not been told yet.
+    pub(super) fn news(&mut self) -> impl Iterator<Item = Event> + use<'_> {
+        let name = self.pool.name();
+        let answered = answered(&mut self.told, self.answers, Some(name));
+        self.backends.iter_mut().flat_map(BackendSampler::news).chain(answered)
+    }
+
+    /// How it looks now.
+    pub(super) fn view(&self, tally: &Tally, now: Millis) -> PoolView {
+        let rotation = self.pool.rotation();
+        let portions: Vec<[Portion; 3]> = self.backends.iter().map(BackendSampler::portions).collect();
+        let shares = self.shares(&portions);
+        let views = self.backends.iter().enumerate();
+        PoolView {
+            name: self.pool.name().clone(),
+            hosts: self.hosts.clone(),
+            path_prefix: self.path_prefix.clone(),
+            strategy: self.pool.strategy(),
+            configured_strategy: self.pool.settings().strategy,
+            in_flight: self.pool.in_flight(),
+            queued: tally.queued[self.index].load(Relaxed) as u32,
+            rps: self.series.rps(),
+            failing_open: self.pool.failing_open(),
+            windows: self.series.windows.each_ref().map(|window| window.traffic(now)),
+            keel: [0, 1, 2].map(|window| self.keel(&portions, window)),
+            own_answers: happened(Cause::ALL.map(Cause::words), self.answers),
+            history: self.series.history(),
+            backends: views.map(|(index, backend)| backend.view(shares[index], rotation.ramp_percent(index), now)).collect(),
+        }
+    }
+
+    fn keel(&self, portions: &[[Portion; 3]], window: usize) -> Keel {
+        let load = |(backend, portion): (&Arc<Backend>, &[Portion; 3])| Load {
+            backend: backend.spec.id.backend.clone(),
+            actual: portion[window].picked,
+            expected: portion[window].owed,
+        };
+        Keel::of(&iter::zip(self.pool.backends(), portions).map(load).collect::<Vec<_>>())
+    }
+
+    /// Shares over each window; without requests, what is fair now is fair.
+    fn shares(&self, portions: &[[Portion; 3]]) -> Vec<Shares> {
+        let mut shares = vec![Shares::default(); portions.len()];
+        for window in 0..3 {
+            let picked: u64 = portions.iter().map(|portion| portion[window].picked).sum();
+            let owed: f64 = portions.iter().map(|portion| portion[window].owed).sum();
+            for ((shares, portion), fair) in shares.iter_mut().zip(portions).zip(&self.fair) {
+                let Portion { picked: own, owed: due } = portion[window];
+                shares.share[window] = if picked > 0 { own as f64 / picked as f64 } else { 0.0 };
+                shares.fair_share[window] = if owed > 0.0 { due / owed } else { *fair };
+            }
+        }
+        shares
+    }
+}
+
+/// See the module.
+fn seen_by_clients(backends: &Counts, own: [u64; CAUSES]) -> Figures {
+    let mut classes = backends.classes;
+    for (cause, times) in iter::zip(Cause::ALL, own) {
+        classes[usize::from(cause.status() / 100) - 1] += times;
+    }
+    let broken = [Failure::BodyBroken, Failure::BodyTimeout].map(|failure| backends.failures[failure as usize]);
+    Figures {
+        requests: classes.iter().sum(),
+        classes,
+        errors: classes[4] + broken.iter().sum::<u64>(),
+        cancelled: backends.cancelled,
+        retries: backends.retries,
+        bytes_in: backends.bytes_in,
+        bytes_out: backends.bytes_out,
+        picked: backends.picked,
+        owed: 0.0,
+    }
+}
+
+/// Answers that evenkeel gave itself, by cause.
+pub(super) fn read(answers: &Answers) -> [u64; CAUSES] {
+    Cause::ALL.map(|cause| answers.get(cause))
+}
+
+/// Own answers that have not been told yet.
+pub(super) fn answered(told: &mut Told<CAUSES>, answers: [u64; CAUSES], pool: Option<&Arc<str>>) -> impl Iterator<Item = Event> {
+    told.news(answers).map(move |(index, times)| {
+        let cause = Cause::ALL[index];
+        Event::AnsweredItself { pool: pool.cloned(), status: cause.status(), cause: cause.words().into(), times }
+    })
+}
