@@ -1,1 +1,137 @@
-//! To come.
+//! What the user typed: no I/O and nothing derived.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::tui::theme::{Depth, Look};
+
+/// The command line.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "evenkeel", version, about, max_term_width = 100, after_help = AFTER_HELP)]
+pub struct Cli {
+    /// What holds for every verb.
+    #[command(flatten)]
+    pub options: Options,
+    /// What to do; `run` when absent.
+    #[command(subcommand)]
+    pub verb: Option<Verb>,
+}
+
+const AFTER_HELP: &str = "\
+Without a command, `run` is meant. To look around without a config: evenkeel demo
+
+Signals: SIGINT and SIGTERM finish what is in flight and exit; a second one cuts it.
+Exit codes: 0 done, 1 failed at run time, 2 wrong usage or invalid config, 130 cut by a second signal.";
+
+/// What holds for every verb.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// The config file
+    #[arg(short, long, value_name = "FILE", global = true, default_value = "config.yaml")]
+    pub config: PathBuf,
+    /// Look, but change nothing: the dashboard refuses every key that would
+    #[arg(long, global = true)]
+    pub read_only: bool,
+    /// How many colours the dashboard uses
+    #[arg(long, value_name = "DEPTH", global = true, default_value = "auto")]
+    pub color: Depth,
+    /// Draw with ASCII characters only
+    #[arg(long, global = true)]
+    pub ascii: bool,
+    /// Colours for which background
+    #[arg(long, value_name = "THEME", global = true, default_value = "auto")]
+    pub theme: Look,
+    /// Append event lines to this file as well; SIGUSR1 opens it anew
+    #[arg(long, value_name = "FILE", global = true)]
+    pub log_file: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Verb {
+    /// Proxy and dashboard in this terminal; event lines where there is none
+    Run,
+    /// Proxy without a dashboard: event lines on stderr
+    Serve,
+    /// Validate the config file and print every problem
+    Check,
+    /// The same over built-in backends and built-in traffic: no config, no network
+    Demo(Demo),
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Options of `demo`.
+#[derive(Args, Clone, Debug)]
+pub struct Demo {
+    /// Start no traffic: bring your own
+    #[arg(long)]
+    pub no_traffic: bool,
+    /// Requests per second on average; the rate swings around it
+    #[arg(long, value_name = "N", default_value_t = 360, value_parser = clap::value_parser!(u32).range(1..=20_000))]
+    pub rate: u32,
+    /// Number of backends
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u8).range(1..=50))]
+    pub backends: u8,
+    /// Where the proxy listens; port 0 leaves the choice to the system
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    pub listen: SocketAddr,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_holds() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn nothing_means_run_with_config_yaml() {
+        let cli = parse("evenkeel").unwrap();
+        assert!(cli.verb.is_none());
+        assert_eq!(cli.options.config, PathBuf::from("config.yaml"));
+        assert_eq!((cli.options.color, cli.options.theme), (Depth::Auto, Look::Auto));
+    }
+
+    #[test]
+    fn global_options_stand_before_or_after_the_verb() {
+        for line in ["evenkeel -c a.yaml --color 256 serve", "evenkeel serve --color 256 --config a.yaml"] {
+            let cli = parse(line).unwrap();
+            assert!(matches!(cli.verb, Some(Verb::Serve)));
+            assert_eq!((cli.options.config, cli.options.color), (PathBuf::from("a.yaml"), Depth::Indexed));
+        }
+    }
+
+    #[test]
+    fn demo_knows_its_bounds() {
+        let Some(Verb::Demo(demo)) = parse("evenkeel demo").unwrap().verb else { panic!("demo") };
+        assert_eq!((demo.no_traffic, demo.rate, demo.backends, demo.listen.port()), (false, 360, 5, 0));
+        for line in ["evenkeel demo --backends 0", "evenkeel demo --backends 51", "evenkeel demo --rate 0"] {
+            assert_eq!(parse(line).unwrap_err().kind(), ErrorKind::ValueValidation, "{line}");
+        }
+    }
+
+    #[test]
+    fn wrong_usage_is_code_2_and_help_is_code_0() {
+        for (line, code) in [("evenkeel frobnicate", 2), ("evenkeel --color pink", 2), ("evenkeel --help", 0)] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), code, "{line}");
+        }
+    }
+}

@@ -3,11 +3,17 @@
 //! Keys, snapshots and events become messages; [`update`] turns a message into new state and effects; `view` draws the
 //! state. Nothing here changes the world: whatever the operator wants goes to the desk as a command.
 
+mod act;
+mod ask;
 pub mod dialog;
 pub mod events;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod guard;
 pub mod keymap;
+pub mod layout;
 pub mod rows;
+mod safe;
 pub mod state;
+pub mod theme;
+pub mod update;

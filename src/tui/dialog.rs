@@ -1,6 +1,11 @@
-//! What dialogs say, in words: one place for the wording of questions about live traffic.
+//! What dialogs and answers say, in words: one place for the wording about live traffic.
 
-use super::state::State;
+use super::guard::{Impact, doing, judge};
+use super::state::{Choice, Confirm, Overlay, State, TypeName};
+use crate::balance::Millis;
+use crate::balance::backend::{Mode, Verdict};
+use crate::balance::snapshot::{BackendView, Snapshot};
+use crate::command::Command;
 
 /// A dialog as text. Names in it are not escaped yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,8 +33,197 @@ pub struct Button {
     pub focused: bool,
 }
 
-/// The dialog that is open ([`super::state::Overlay::Confirm`], `TypeName` or `Quit`), if one is.
+/// The dialog that is open ([`Overlay::Confirm`], `TypeName` or `Quit`), if one is.
 pub fn describe(state: &State) -> Option<Dialog> {
-    let _ = state;
-    None
+    match &state.overlay {
+        Overlay::Confirm(confirm) => Some(confirmation(confirm, state)),
+        Overlay::TypeName(type_name) => Some(typed(type_name, state)),
+        Overlay::Quit { armed_at } => Some(quit(*armed_at, state)),
+        Overlay::None | Overlay::Help { .. } | Overlay::Picker { .. } | Overlay::Details { .. } => None,
+    }
+}
+
+fn confirmation(confirm: &Confirm, state: &State) -> Dialog {
+    let Confirm { command, impact, choices, focus, armed_at } = confirm;
+    let button =
+        |(i, choice): (usize, &Choice)| Button { key: choice.key(), label: choice.label().to_owned(), focused: i == *focus };
+    let running = choices.contains(&Choice::Cut);
+    Dialog {
+        title: if choices.contains(&Choice::Finish) || !running {
+            format!("{}?", wish(command))
+        } else {
+            format!("Cut the requests of {}?", impact.backend)
+        },
+        facts: facts(impact, running),
+        typed: None,
+        buttons: choices.iter().enumerate().map(button).collect(),
+        armed: *armed_at <= state.now,
+    }
+}
+
+fn typed(type_name: &TypeName, state: &State) -> Dialog {
+    let TypeName { command, impact, typed, armed_at } = type_name;
+    let name = &impact.backend.backend;
+    let mut facts = facts(impact, false);
+    facts.push(format!("{name} is the last one that takes requests: clients will get 503."));
+    facts.push(format!("Type {name} and press Enter to go on."));
+    Dialog {
+        title: format!("{}?", wish(command)),
+        facts,
+        typed: Some(typed.clone()),
+        buttons: vec![
+            Button { key: "Enter", label: "do it".to_owned(), focused: *typed == **name },
+            Button { key: "Esc", label: Choice::Cancel.label().to_owned(), focused: *typed != **name },
+        ],
+        armed: *armed_at <= state.now,
+    }
+}
+
+fn quit(armed_at: Millis, state: &State) -> Dialog {
+    let button = |key, label: &str| Button { key, label: label.to_owned(), focused: key == "Esc" };
+    let (title, left, buttons) = match state.drain_left() {
+        None => {
+            let drain = format!("drain then exit ({})", seconds(state.grace));
+            let buttons = vec![button("d", &drain), button("!", "exit now"), button("Esc", "keep serving")];
+            ("Stop serving?", String::new(), buttons)
+        }
+        Some(left) => {
+            let buttons = vec![button("!", "exit now"), button("Esc", "keep draining")];
+            ("Exit now?", format!(", {} left to finish", seconds(left)), buttons)
+        }
+    };
+    Dialog {
+        title: title.to_owned(),
+        facts: vec![format!("{:.0} r/s, {} in flight{left}", state.rps(), state.in_flight())],
+        typed: None,
+        buttons,
+        armed: armed_at <= state.now,
+    }
+}
+
+fn seconds(ms: Millis) -> String {
+    format!("{} s", ms.div_ceil(1000))
+}
+
+/// The command as something that one may wish for.
+fn wish(command: &Command) -> String {
+    match command {
+        Command::SetMode { backend, mode: Mode::Up, .. } => format!("Take {backend} up"),
+        Command::SetMode { backend, mode: Mode::Drain, .. } => format!("Drain {backend}"),
+        Command::SetMode { backend, mode: Mode::Down, .. } => format!("Switch {backend} off"),
+        Command::SetWeight { backend, weight: Some(weight) } => format!("Give {backend} weight {weight}"),
+        Command::SetWeight { backend, weight: None } => format!("Give {backend} its configured weight"),
+        Command::SetStrategy { .. } | Command::Undo | Command::Redo => command.to_string(),
+    }
+}
+
+fn facts(impact: &Impact, running: bool) -> Vec<String> {
+    let Impact { in_flight, eligible, eligible_after, weight_left, .. } = impact;
+    let mut facts = Vec::new();
+    if running || *in_flight > 0 {
+        let plural = if *in_flight == 1 { "" } else { "s" };
+        facts.push(format!("{in_flight} request{plural} in flight there"));
+    }
+    if eligible != eligible_after {
+        facts.push(format!("{eligible} -> {eligible_after} backends take requests"));
+    }
+    if *weight_left < 1.0 {
+        facts.push(format!("{:.0} % of the weight is left", weight_left * 100.0));
+    }
+    facts.extend(others(impact));
+    facts
+}
+
+fn others(impact: &Impact) -> Option<String> {
+    let (now, then) = impact.others?;
+    Some(format!("others {:.0} -> {:.0} %", now * 100.0, then * 100.0))
+}
+
+/// Why a backend that is up takes no requests.
+fn hindrance(backend: &BackendView) -> &'static str {
+    if backend.weight == 0 {
+        "its weight is 0"
+    } else if backend.health == Verdict::Unhealthy {
+        "unhealthy"
+    } else {
+        "ejected"
+    }
+}
+
+/// What to say once a command is done; `None` leaves it to the desk.
+pub fn done(command: &Command, snapshot: &Snapshot) -> Option<String> {
+    let impact = judge(snapshot, command).1?;
+    let backend = snapshot.backend(&impact.backend)?;
+    let mut parts = match command {
+        Command::SetMode { backend: id, mode, cut } => {
+            let mut parts = vec![format!("{id} {}", doing(*mode))];
+            match (impact.in_flight, *mode) {
+                (0, _) | (_, Mode::Up) => {}
+                (n, _) if *cut => parts.push(format!("{n} cut")),
+                (n, _) => parts.push(format!("{n} in flight")),
+            }
+            if *mode == Mode::Up && impact.eligible == impact.eligible_after {
+                parts.push(format!("but {}", hindrance(backend)));
+            }
+            parts
+        }
+        Command::SetWeight { backend: id, weight } => {
+            vec![format!("{id} weight {} -> {}", backend.weight, weight.unwrap_or(backend.configured_weight))]
+        }
+        Command::SetStrategy { .. } | Command::Undo | Command::Redo => return None,
+    };
+    parts.extend(others(&impact));
+    Some(format!("{} (z undo)", parts.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balance::backend::{BackendId, Eligibility};
+    use crate::tui::fixture;
+
+    fn mode(mode: Mode, cut: bool) -> Command {
+        Command::SetMode { backend: BackendId::new("web", "api-1"), mode, cut }
+    }
+
+    #[test]
+    fn what_was_done_is_told_with_its_consequences() {
+        let said = |n: usize, command: &Command, change: fn(&mut BackendView)| {
+            let mut pool = fixture::pool("web", n);
+            change(&mut pool.backends[0]);
+            done(command, &fixture::snapshot(vec![pool])).unwrap()
+        };
+        let busy = |b: &mut BackendView| b.in_flight = 31;
+        assert_eq!(said(5, &mode(Mode::Drain, false), busy), "web/api-1 draining, 31 in flight, others 20 -> 25 % (z undo)");
+        assert_eq!(said(5, &mode(Mode::Down, true), busy), "web/api-1 down, 31 cut, others 20 -> 25 % (z undo)");
+        let back = |b: &mut BackendView| fixture::set_mode(b, Mode::Drain);
+        assert_eq!(said(4, &mode(Mode::Up, false), back), "web/api-1 up, others 33 -> 25 % (z undo)");
+        let sick = |b: &mut BackendView| {
+            fixture::set_mode(b, Mode::Down);
+            b.health = Verdict::Unhealthy;
+        };
+        assert_eq!(said(4, &mode(Mode::Up, false), sick), "web/api-1 up, but unhealthy (z undo)");
+        let out = |b: &mut BackendView| (b.eligibility, b.ejected_for_ms) = (Eligibility::Ejected, Some(9_000));
+        assert_eq!(said(4, &mode(Mode::Drain, false), out), "web/api-1 draining (z undo)");
+        let weight = Command::SetWeight { backend: BackendId::new("web", "api-1"), weight: Some(3) };
+        assert_eq!(said(2, &weight, |_| {}), "web/api-1 weight 1 -> 3, others 50 -> 25 % (z undo)");
+        assert_eq!(done(&Command::Undo, &fixture::snapshot(vec![])), None);
+    }
+
+    #[test]
+    fn the_question_before_stopping_has_live_numbers() {
+        let mut state = fixture::state(2);
+        state.overlay = Overlay::Quit { armed_at: 300 };
+        let mut live = (*state.live).clone();
+        (live.pools[0].in_flight, live.pools[0].rps) = (54, 841.7);
+        state.live = live.into();
+        let dialog = describe(&state).unwrap();
+        assert_eq!((dialog.title.as_str(), dialog.armed), ("Stop serving?", false));
+        assert_eq!(dialog.facts, ["842 r/s, 54 in flight"]);
+        let buttons: Vec<_> = dialog.buttons.iter().map(|b| format!("[{}] {}", b.key, b.label)).collect();
+        assert_eq!(buttons, ["[d] drain then exit (30 s)", "[!] exit now", "[Esc] keep serving"]);
+        (state.now, state.drain_until) = (1_000, Some(28_000));
+        let dialog = describe(&state).unwrap();
+        assert_eq!((dialog.facts[0].as_str(), dialog.armed), ("842 r/s, 54 in flight, 27 s left to finish", true));
+    }
 }

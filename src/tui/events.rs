@@ -114,3 +114,58 @@ fn marker(line: &Line, pool: &str) -> Option<Marker> {
     };
     Some(Marker { at_unix_ms: line.at_unix_ms, label, severity: line.event.severity() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balance::meter::Failure;
+    use crate::command::Origin;
+
+    fn ring(events: Vec<Event>) -> EventRing {
+        let mut ring = EventRing::default();
+        for (seq, event) in (1..).zip(events) {
+            ring.push(&Stamped { seq, at_unix_ms: seq * 1000, event });
+        }
+        ring
+    }
+
+    fn refused(backend: &str, times: u64) -> Event {
+        Event::AttemptsFailed { backend: BackendId::new("web", backend), failure: Failure::Refused, times }
+    }
+
+    fn mode(pool: &str, to: Mode, cut: bool) -> Event {
+        let backend = BackendId::new(pool, "api-1");
+        Event::ModeChanged { backend, from: Mode::Up, to, by: Origin::Dashboard, in_flight: 3, cut }
+    }
+
+    #[test]
+    fn repeated_events_fold() {
+        let drained = || Event::Drained { backend: BackendId::new("web", "a") };
+        let ring = ring(vec![refused("a", 17), refused("a", 5), refused("b", 1), drained(), drained(), drained()]);
+        let lines: Vec<_> = ring.iter().map(|l| (l.seq, l.at_unix_ms, l.times, l.event.clone())).collect();
+        assert_eq!(lines, [(1, 2_000, 1, refused("a", 22)), (3, 3_000, 1, refused("b", 1)), (4, 6_000, 3, drained())]);
+        assert_eq!((ring.newest(), ring.up_to(3).len()), (4, 2));
+    }
+
+    #[test]
+    fn the_oldest_lines_go_first() {
+        let ring = ring((0..CAPACITY + 10).map(|n| refused(&n.to_string(), 1)).collect());
+        assert_eq!(ring.iter().len(), CAPACITY);
+        assert_eq!(ring.iter().next().map(|line| line.seq), Some(11));
+    }
+
+    #[test]
+    fn what_steers_traffic_is_marked_on_the_time_axis_of_its_pool() {
+        let ring = ring(vec![
+            mode("web", Mode::Down, false),
+            mode("web", Mode::Drain, false),
+            mode("static", Mode::Drain, false),
+            refused("a", 1),
+            mode("web", Mode::Down, true),
+        ]);
+        let labels =
+            |from, until| ring.markers("web", from, until).into_iter().map(|m| (m.at_unix_ms, m.label)).collect::<Vec<_>>();
+        assert_eq!(labels(1_000, 5_000), [(2_000, "drain api-1".to_owned()), (5_000, "cut api-1".to_owned())]);
+        assert_eq!(labels(0, 1_000), [(1_000, "down api-1".to_owned())]);
+    }
+}

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
 use super::state::State;
+use super::update::{Effect, Msg, update};
 use crate::balance::backend::{BackendId, Eligibility, Mode, Verdict};
 use crate::balance::keel::Keel;
 use crate::balance::snapshot::{BackendView, Phase, PoolView, Snapshot, Traffic};
@@ -79,4 +82,35 @@ pub(crate) fn set_mode(backend: &mut BackendView, mode: Mode) {
 pub(crate) fn state(n: usize) -> State {
     let live = Arc::new(snapshot(vec![pool("web", n)]));
     State { selected: Some(BackendId::new("web", "api-1")), live, grace: 30_000, ..State::default() }
+}
+
+/// The event of a key written as help writes it: `d`, `Ctrl-c`, `Enter`.
+pub(crate) fn key(name: &str) -> KeyEvent {
+    let (name, modifiers) = match name.strip_prefix("Ctrl-") {
+        Some(name) => (name, KeyModifiers::CONTROL),
+        None => (name, KeyModifiers::NONE),
+    };
+    let code = match name {
+        "Enter" => KeyCode::Enter,
+        "Esc" => KeyCode::Esc,
+        "Tab" => KeyCode::Tab,
+        "Backspace" => KeyCode::Backspace,
+        "Up" => KeyCode::Up,
+        "Down" => KeyCode::Down,
+        "End" => KeyCode::End,
+        name => KeyCode::Char(name.chars().next().unwrap()),
+    };
+    KeyEvent::new(code, modifiers)
+}
+
+/// Presses keys, one second apart, so that dialogs are ready for the next one. The effects of all of them.
+pub(crate) fn press(state: &mut State, keys: &str) -> Vec<Effect> {
+    keys.split(' ').flat_map(|name| update(state, Msg::Key(key(name)), state.now + 1_000)).collect()
+}
+
+/// Shows a changed snapshot, one second later.
+pub(crate) fn change(state: &mut State, change: impl FnOnce(&mut Snapshot)) {
+    let mut live = (*state.live).clone();
+    change(&mut live);
+    assert_eq!(update(state, Msg::Snapshot(live.into()), state.now + 1_000), []);
 }

@@ -76,7 +76,7 @@ pub enum Step {
 pub enum Context {
     /// Everywhere.
     Any,
-    /// Everywhere but in dialogs; while text is typed, only keys that are no characters.
+    /// Everywhere but in dialogs; while text is typed, only keys such as arrows.
     Browse,
     /// Where a backend is at hand: the panels and the details.
     Backend,
@@ -111,7 +111,7 @@ impl Key {
     }
 
     fn is_character(self) -> bool {
-        matches!(self.code, KeyCode::Char(_)) && !self.ctrl
+        matches!(self.code, KeyCode::Char(_))
     }
 }
 
@@ -233,8 +233,8 @@ pub const BINDINGS: &[Binding] = {
 /// The binding that a key has now.
 pub fn find(state: &State, event: KeyEvent) -> Option<&'static Binding> {
     let key = Key::of(event)?;
-    let typing = state.filter.editing && key.is_character();
-    BINDINGS.iter().find(|b| b.keys.contains(&key) && b.context.holds(state) && !typing)
+    let typed = state.filter.editing && key.is_character();
+    BINDINGS.iter().find(|b| b.keys.contains(&key) && b.context.holds(state) && (b.context == Context::Any || !typed))
 }
 
 /// A hint in the footer.
@@ -277,7 +277,11 @@ fn writable(state: &State) -> Result<(), &'static str> {
 
 fn backend(state: &State) -> Result<(), &'static str> {
     writable(state)?;
-    state.target().map(|_| ()).ok_or("no backend is selected")
+    match (state.target(), &state.selected) {
+        (Some(_), _) => Ok(()),
+        (None, Some(_)) => Err("the selected backend is hidden by the filter"),
+        (None, None) => Err("no backend is selected"),
+    }
 }
 
 fn several_pools(state: &State) -> Result<(), &'static str> {

@@ -68,6 +68,7 @@ impl Column {
     }
 
     /// The next one, round and round.
+    #[must_use]
     pub fn next(self) -> Self {
         let at = Self::ALL.iter().position(|column| *column == self).unwrap_or(0);
         Self::ALL[(at + 1) % Self::ALL.len()]
@@ -158,4 +159,61 @@ pub fn rows<'a>(pool: &'a PoolView, state: &State) -> Vec<&'a BackendView> {
         if problems_first { trouble(a).cmp(&trouble(b)).then(by_column) } else { by_column }
     });
     rows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::fixture;
+
+    #[test]
+    fn filters() {
+        let mut backend = fixture::backend("web", "Api-1");
+        let is = |backend: &BackendView, filter: &str| matches(backend, filter);
+        for filter in ["", "api", "api-1", "API INTERNAL", "up", "healthy", "elig", "!down", "!", "!unhealthy up", ":8080"] {
+            assert!(is(&backend, filter), "{filter}");
+        }
+        for filter in ["api-2", "api down", "!api", "!eligible", "unhealthy", "web"] {
+            assert!(!is(&backend, filter), "{filter}");
+        }
+        backend.health = Verdict::Unhealthy;
+        backend.eligibility = Eligibility::Unhealthy;
+        assert!(is(&backend, "unhealthy") && !is(&backend, "healthy"), "a state word matches from its beginning");
+    }
+
+    #[test]
+    fn orders() {
+        let mut state = fixture::state(0);
+        let mut pool = fixture::pool("web", 4);
+        for (backend, (rps, p99)) in pool.backends.iter_mut().zip([(5.0, Some(9)), (7.0, None), (5.0, Some(30)), (1.0, Some(1))])
+        {
+            backend.rps = rps;
+            backend.windows[0].p99_us = p99;
+        }
+        pool.backends[3].eligibility = Eligibility::Ejected;
+        pool.backends[2].last_check_passed = false;
+        fixture::set_mode(&mut pool.backends[0], Mode::Down);
+        let mut order = |column, reverse, problems_first| {
+            state.sort = Sort { column, reverse, problems_first };
+            rows(&pool, &state).iter().map(|b| b.id.backend[4..].to_owned()).collect::<String>()
+        };
+        assert_eq!(order(Column::Config, false, false), "1234");
+        assert_eq!(order(Column::Config, true, false), "4321");
+        assert_eq!(order(Column::Rps, false, false), "2134", "equal ones as in the config");
+        assert_eq!(order(Column::Rps, true, false), "4132");
+        assert_eq!(order(Column::P99, false, false), "3142", "unknown comes last");
+        assert_eq!(order(Column::Mode, false, false), "2341");
+        assert_eq!(order(Column::Config, false, true), "4312", "out first, then failing, then by column");
+        assert_eq!(order(Column::Config, true, true), "4321");
+    }
+
+    #[test]
+    fn the_sort_key_visits_every_column() {
+        let mut column = Column::Config;
+        for expected in Column::ALL {
+            assert_eq!(column, expected);
+            column = column.next();
+        }
+        assert_eq!(column, Column::Config);
+    }
 }

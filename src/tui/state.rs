@@ -184,22 +184,22 @@ pub enum Choice {
 
 impl Choice {
     /// The key that gives this answer.
-    pub const fn key(self) -> char {
+    pub const fn key(self) -> &'static str {
         match self {
-            Self::Cancel => 'n',
-            Self::Proceed => 'y',
-            Self::Finish => 'f',
-            Self::Cut => 'c',
+            Self::Cancel => "n",
+            Self::Proceed => "y",
+            Self::Finish => "f",
+            Self::Cut => "c",
         }
     }
 
     /// What stands on the button.
     pub const fn label(self) -> &'static str {
         match self {
-            Self::Cancel => "Cancel",
-            Self::Proceed => "Yes, do it",
-            Self::Finish => "Finish them",
-            Self::Cut => "Cut them",
+            Self::Cancel => "cancel",
+            Self::Proceed => "yes, do it",
+            Self::Finish => "let them finish",
+            Self::Cut => "cut them",
         }
     }
 }

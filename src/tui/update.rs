@@ -1,0 +1,298 @@
+//! The one place where the dashboard's state changes: a message comes in, effects go out. No clock, no I/O.
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use super::act::act;
+use super::ask;
+use super::keymap;
+use super::rows::rows;
+use super::state::{Overlay, State, Toast};
+use crate::balance::Millis;
+use crate::balance::backend::BackendId;
+use crate::balance::snapshot::Snapshot;
+use crate::command::{Applied, Command, CommandError};
+use crate::event::{Severity, Stamped};
+
+/// How long a passing message stays.
+const TOAST: Millis = 6_000;
+
+/// Something to react to.
+#[derive(Clone, Debug)]
+pub enum Msg {
+    /// A key.
+    Key(KeyEvent),
+    /// Pasted text.
+    Paste(String),
+    /// The terminal has that many columns and rows now.
+    Resize(u16, u16),
+    /// The terminal has got or lost the focus.
+    Focus(bool),
+    /// The terminal has become slow, or is no longer.
+    Slow(bool),
+    /// How things are now.
+    Snapshot(Arc<Snapshot>),
+    /// What happened.
+    Event(Arc<Stamped>),
+    /// That many events were lost on the way here.
+    Dropped(u64),
+    /// The desk has answered a command.
+    Answered {
+        /// Of which command.
+        token: u64,
+        /// What it did, or why not.
+        result: Result<Applied, CommandError>,
+    },
+    /// evenkeel drains; milliseconds until what is left is cut.
+    Draining(Millis),
+    /// The process goes on after it was stopped.
+    Resumed,
+    /// Time has passed.
+    Tick,
+    /// The terminal is gone.
+    Hangup,
+    /// evenkeel is done; the dashboard must go.
+    Finished,
+}
+
+/// Something to do outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Send a command to the desk.
+    Send {
+        /// To be given back with the answer.
+        token: u64,
+        /// What to do.
+        command: Command,
+        /// Do it even if nobody is left to serve.
+        force: bool,
+    },
+    /// Begin to drain, for this reason.
+    Drain(&'static str),
+    /// Cut what is left.
+    Cut,
+    /// Draw everything anew.
+    Repaint,
+    /// Leave the terminal.
+    Leave(Exit),
+}
+
+/// Why the dashboard has left the terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// evenkeel is done.
+    Finished,
+    /// The operator has quit while there was no traffic. The drain has begun.
+    Quit,
+    /// The terminal is gone.
+    TerminalGone,
+    /// The dashboard panicked: a bug. The proxy goes on.
+    Panicked,
+}
+
+/// Reacts to a message at the time `now`.
+pub fn update(state: &mut State, msg: Msg, now: Millis) -> Vec<Effect> {
+    state.now = now;
+    if state.toast.as_ref().is_some_and(|toast| toast.until <= now) {
+        state.toast = None;
+    }
+    match msg {
+        Msg::Key(key) => return press(state, key),
+        Msg::Paste(text) => paste(state, &text),
+        Msg::Resize(columns, rows) => state.size = (columns, rows),
+        Msg::Focus(focus) => state.unfocused = !focus,
+        Msg::Slow(slow) => state.slow_tty = slow,
+        Msg::Snapshot(snapshot) => look(state, snapshot),
+        Msg::Event(stamped) => {
+            state.events.push(&stamped);
+            let oldest = state.events.iter().next().map_or(0, |line| line.seq);
+            state.events_at = state.events_at.map(|at| at.max(oldest));
+        }
+        Msg::Dropped(lost) => state.dropped += lost,
+        Msg::Answered { token, result } => answered(state, token, result),
+        Msg::Draining(left) => state.drain_until = Some(now + left),
+        Msg::Tick => {}
+        Msg::Resumed => return vec![Effect::Repaint],
+        Msg::Hangup => return vec![Effect::Leave(Exit::TerminalGone)],
+        Msg::Finished => return vec![Effect::Leave(Exit::Finished)],
+    }
+    Vec::new()
+}
+
+impl State {
+    /// Shows a passing message.
+    pub(super) fn say(&mut self, severity: Severity, text: impl Into<String>) {
+        self.toast = Some(Toast { text: text.into(), severity, until: self.now + TOAST });
+    }
+
+    /// When the screen changes by itself next: a message goes, a dialog arms.
+    pub fn next_change(&self) -> Option<Millis> {
+        let toast = self.toast.as_ref().map(|toast| toast.until);
+        let armed = ask::armed_at(&self.overlay).filter(|at| *at > self.now);
+        toast.into_iter().chain(armed).min()
+    }
+}
+
+fn press(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    if key.kind == KeyEventKind::Release {
+        return Vec::new();
+    }
+    if let Some(binding) = keymap::find(state, key) {
+        if let Err(reason) = (binding.enabled)(state) {
+            state.say(Severity::Warning, reason);
+            return Vec::new();
+        }
+        return act(state, binding.action);
+    }
+    if ask::armed_at(&state.overlay).is_some() {
+        return ask::answer(state, key);
+    }
+    if state.filter.editing {
+        edit_filter(state, key);
+    }
+    Vec::new()
+}
+
+/// Keys that go into the filter's text. Enter and Esc are in the table.
+fn edit_filter(state: &mut State, key: KeyEvent) {
+    if edit(&mut state.filter.text, key) {
+        select_visible(state);
+    }
+}
+
+/// Edits a line of text; whether the key meant anything.
+pub(super) fn edit(text: &mut String, key: KeyEvent) -> bool {
+    match (key.code, key.modifiers - KeyModifiers::SHIFT) {
+        (KeyCode::Char('u'), KeyModifiers::CONTROL) => text.clear(),
+        (KeyCode::Char(c), KeyModifiers::NONE) => text.push(c),
+        (KeyCode::Backspace, _) => drop(text.pop()),
+        _ => return false,
+    }
+    true
+}
+
+fn paste(state: &mut State, text: &str) {
+    if state.filter.editing {
+        state.filter.text.extend(text.chars().filter(|c| !c.is_control()));
+        select_visible(state);
+    }
+}
+
+/// Takes in how things are now.
+fn look(state: &mut State, snapshot: Arc<Snapshot>) {
+    let before = std::mem::replace(&mut state.live, snapshot);
+    state.pending.retain(|pending| !pending.answered);
+    ask::reconsider(state, &before);
+    let gone = |id: &BackendId| state.live.backend(id).is_none();
+    if matches!(&state.overlay, Overlay::Details { backend, .. } if gone(backend)) {
+        state.overlay = Overlay::None;
+    }
+    if state.selected.as_ref().is_none_or(gone) {
+        state.selected = None;
+        select_visible(state);
+    }
+}
+
+/// Selects the first row if the selected one is not to be seen.
+pub(super) fn select_visible(state: &mut State) {
+    if state.target().is_none()
+        && let Some(first) = state.pool().and_then(|pool| Some(rows(pool, state).first()?.id.clone()))
+    {
+        state.selected = Some(first);
+    }
+}
+
+fn answered(state: &mut State, token: u64, result: Result<Applied, CommandError>) {
+    let Some(at) = state.pending.iter().position(|pending| pending.token == token) else { return };
+    match result {
+        Ok(applied) => {
+            let pending = &mut state.pending[at];
+            pending.answered = true;
+            let text = pending.done.take().unwrap_or(applied);
+            state.say(Severity::Operator, text);
+        }
+        Err(refusal) => {
+            state.pending.remove(at);
+            state.say(Severity::Error, refusal.to_string());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balance::backend::BackendId;
+    use crate::tui::fixture::{self, change, press};
+
+    fn answer(state: &mut State, token: u64, result: Result<&str, CommandError>) {
+        let now = state.now + 50;
+        let effects = update(state, Msg::Answered { token, result: result.map(str::to_owned) }, now);
+        assert_eq!(effects, []);
+    }
+
+    #[test]
+    fn a_row_is_pending_until_a_snapshot_shows_what_was_done() {
+        let mut state = fixture::state(5);
+        let id = BackendId::new("web", "api-1");
+        press(&mut state, "d");
+        change(&mut state, |_| {});
+        assert!(state.is_pending(&id));
+        answer(&mut state, 1, Ok("web/api-1 up -> drain"));
+        assert_eq!(state.toast.as_ref().unwrap().text, "web/api-1 draining, others 20 -> 25 % (z undo)");
+        assert!(state.is_pending(&id));
+        change(&mut state, |_| {});
+        assert!(!state.is_pending(&id));
+    }
+
+    #[test]
+    fn a_refusal_is_told_and_nothing_is_pending() {
+        let mut state = fixture::state(5);
+        press(&mut state, "z");
+        answer(&mut state, 1, Err(CommandError::Nothing("undo")));
+        let toast = state.toast.clone().unwrap();
+        assert_eq!((toast.text.as_str(), toast.severity), ("nothing to undo", Severity::Error));
+        assert!(state.pending.is_empty());
+        answer(&mut state, 1, Ok("an answer that nobody waits for"));
+        assert_eq!(state.toast, Some(toast));
+    }
+
+    #[test]
+    fn undo_says_what_the_desk_says() {
+        let mut state = fixture::state(5);
+        press(&mut state, "z");
+        answer(&mut state, 1, Ok("web/api-1 drain -> up"));
+        assert_eq!(state.toast.unwrap().text, "web/api-1 drain -> up");
+    }
+
+    #[test]
+    fn messages_pass_and_dialogs_arm_by_themselves() {
+        let mut state = fixture::state(1);
+        press(&mut state, "Ctrl-z");
+        assert_eq!(state.next_change(), Some(state.now + TOAST));
+        press(&mut state, "d");
+        assert_eq!(state.next_change(), Some(state.now + 300));
+        let late = state.now + TOAST;
+        update(&mut state, Msg::Tick, late);
+        assert_eq!((state.toast.as_ref(), state.next_change()), (None, None));
+    }
+
+    #[test]
+    fn pasted_text_goes_into_the_filter_or_nowhere() {
+        let mut state = fixture::state(3);
+        assert_eq!(update(&mut state, Msg::Paste("dxq".to_owned()), 5), []);
+        assert_eq!(state.filter.text, "");
+        press(&mut state, "/");
+        update(&mut state, Msg::Paste("api\u{1b}-2\n".to_owned()), 5);
+        assert_eq!(state.filter.text, "api-2");
+        assert_eq!(state.target().map(|b| b.id.to_string()).as_deref(), Some("web/api-2"));
+    }
+
+    #[test]
+    fn the_end_of_the_terminal_or_of_the_process_ends_the_dashboard() {
+        let mut state = fixture::state(1);
+        assert_eq!(update(&mut state, Msg::Hangup, 1), [Effect::Leave(Exit::TerminalGone)]);
+        assert_eq!(update(&mut state, Msg::Finished, 1), [Effect::Leave(Exit::Finished)]);
+        assert_eq!(update(&mut state, Msg::Resumed, 1), [Effect::Repaint]);
+    }
+}
