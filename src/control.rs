@@ -120,10 +120,11 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     let configured = iter::zip(&config.pools, &*pools);
     let mut sampler = Sampler::new(sources, configured, &checks, clock::now());
     let (publisher, snapshots) = watch::channel(Arc::new(sampler.sample(clock::now())));
-    tasks.set.spawn(sampler.run(publisher, tasks.stop.clone()));
+    let (fresh, asked) = mpsc::channel(INBOX);
+    tasks.set.spawn(sampler.run(publisher, asked, tasks.stop.clone()));
 
     if let Some(bound) = bound {
-        let view = admin::View { snapshots: snapshots.clone(), phase: phase.clone(), pools };
+        let view = admin::View { snapshots: snapshots.clone(), fresh, phase: phase.clone(), pools };
         tasks.set.spawn(admin::serve(bound, view, tasks.stop.clone()));
     }
     let listening = Event::Listening { addresses: listen, workers: config.workers };

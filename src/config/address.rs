@@ -65,6 +65,9 @@ pub(super) fn admin(node: &Node) -> Parsed<AdminListen> {
     }
 }
 
+/// Of a url that names none.
+const DEFAULT_PORT: &str = "80";
+
 /// `http://host:port`: host (lower case, without brackets) and port.
 pub(super) fn url(node: &Node) -> Parsed<(String, u16)> {
     let wrong = |what: &str| format!("{node} {what}; write http://HOST:PORT");
@@ -83,15 +86,16 @@ pub(super) fn url(node: &Node) -> Parsed<(String, u16)> {
         return Err(wrong("holds a user name"));
     }
     let (host, port) = match authority.strip_prefix('[').map(|rest| rest.split_once(']')) {
+        Some(Some((host, ""))) => (host.parse::<Ipv6Addr>().ok().map(|ip| ip.to_string()), Some(DEFAULT_PORT)),
         Some(Some((host, port))) => (host.parse::<Ipv6Addr>().ok().map(|ip| ip.to_string()), port.strip_prefix(':')),
         Some(None) => (None, None),
         None => match authority.rsplit_once(':') {
             Some((host, port)) => (host_name(host), Some(port)),
-            None => (host_name(authority), None),
+            None => (host_name(authority), Some(DEFAULT_PORT)),
         },
     };
     let host = host.ok_or_else(|| wrong("has no valid host"))?;
-    let port = port.ok_or_else(|| wrong("has no port"))?;
+    let port = port.ok_or_else(|| wrong("has no port after its address"))?;
     let port = port_number(port).filter(|port| *port > 0).ok_or_else(|| wrong("has no port from 1 to 65535"))?;
     Ok((host, port))
 }
@@ -233,13 +237,15 @@ mod tests {
                 ("HTTP://API.Local:80/", "api.local 80"),
                 ("http://[::1]:9001", "::1 9001"),
                 ("http://my_svc:65535", "my_svc 65535"),
+                ("http://my_svc", "my_svc 80"),
+                ("http://[::1]/", "::1 80"),
             ],
         );
         for (text, why) in [
             ("127.0.0.1:9001", "no scheme"),
             ("https://a:1", "TLS"),
             ("ftp://a:1", "unknown scheme"),
-            ("http://a", "no port"),
+            ("http://[::1]x", "no port after"),
             ("http://a:0", "no port from 1"),
             ("http://a:x", "no port from 1"),
             ("http://a:65536", "no port from 1"),

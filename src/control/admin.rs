@@ -20,12 +20,13 @@ use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use axum::serve::Listener;
 use serde_json::json;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 pub use listen::{BindError, Bound};
 
 use super::phase::PhaseWatch;
+use super::sampler::Asks;
 use crate::balance::pool::Pool;
 use crate::balance::snapshot::{Phase, Snapshot};
 
@@ -35,8 +36,10 @@ const FAREWELL: Duration = Duration::from_millis(500);
 /// What the handlers look at.
 #[derive(Clone)]
 pub struct View {
-    /// How things are.
+    /// How things were at the last tick.
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// How things are now.
+    pub fresh: Asks,
     /// What the process is doing.
     pub phase: PhaseWatch,
     /// The pools, for readiness without the snapshot's delay.
@@ -44,6 +47,15 @@ pub struct View {
 }
 
 impl View {
+    /// A script that has just sent a request wants to find it counted.
+    async fn now(&self) -> Arc<Snapshot> {
+        let (reply, answer) = oneshot::channel();
+        match self.fresh.send(reply).await {
+            Ok(()) => answer.await.unwrap_or_else(|_| self.snapshots.borrow().clone()),
+            Err(_) => self.snapshots.borrow().clone(),
+        }
+    }
+
     /// Some pool can serve: one that cannot must not take the others out of a balancer in front.
     fn is_ready(&self) -> bool {
         let mut backends = self.pools.iter().flat_map(|pool| pool.backends());
@@ -105,12 +117,11 @@ async fn readyz(State(view): State<View>) -> (StatusCode, &'static str) {
 }
 
 async fn snapshot(State(view): State<View>) -> Response {
-    let snapshot = view.snapshots.borrow().clone();
-    Json(snapshot).into_response()
+    Json(view.now().await).into_response()
 }
 
 async fn load_balancers(State(view): State<View>) -> Response {
-    Json(report::report(&view.snapshots.borrow())).into_response()
+    Json(report::report(&*view.now().await)).into_response()
 }
 
 async fn not_found() -> Response {

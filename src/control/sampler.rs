@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -34,6 +34,9 @@ use crate::tally::{Cause, Tally};
 
 /// Between two snapshots.
 const TICK: Duration = Duration::from_millis(250);
+
+/// Asks for a snapshot of this instant.
+pub type Asks = mpsc::Sender<oneshot::Sender<Arc<Snapshot>>>;
 
 /// What is looked at besides the pools.
 #[derive(Debug)]
@@ -73,12 +76,25 @@ impl Sampler {
         Self { sources, pools, unrouted: Told::default(), told: now / 1000 }
     }
 
-    /// Publishes a snapshot at each tick, and a last one of everything at the end.
-    pub async fn run(mut self, snapshots: watch::Sender<Arc<Snapshot>>, stop: CancellationToken) {
+    /// Publishes a snapshot at each tick and whenever one is asked for, and a last one of everything at the end.
+    pub async fn run(
+        mut self,
+        snapshots: watch::Sender<Arc<Snapshot>>,
+        mut asked: mpsc::Receiver<oneshot::Sender<Arc<Snapshot>>>,
+        stop: CancellationToken,
+    ) {
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        while stop.run_until_cancelled(tick.tick()).await.is_some() {
-            snapshots.send_replace(Arc::new(self.sample(clock::now())));
+        loop {
+            let reply = tokio::select! {
+                _ = tick.tick() => None,
+                Some(reply) = asked.recv() => Some(reply),
+                () = stop.cancelled() => break,
+            };
+            let snapshot = Arc::new(self.sample(clock::now()));
+            snapshots.send_replace(Arc::clone(&snapshot));
+            // Whoever asked may have left meanwhile.
+            let _ = reply.map(|reply| reply.send(snapshot));
         }
         snapshots.send_replace(Arc::new(self.sample(clock::now())));
         self.tell();

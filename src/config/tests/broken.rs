@@ -390,7 +390,7 @@ fn urls_are_wrong() {
             backends:
               - 127.0.0.1:9001
               - https://a:443
-              - http://a
+              - http://[::1]x
               - http://a:0
               - http://a:1/path
               - http://user@a:1
@@ -400,7 +400,7 @@ fn urls_are_wrong() {
         &[
             r#"4:9  pools[0].backends[0]: "127.0.0.1:9001" has no scheme; write http://HOST:PORT"#,
             r#"5:9  pools[0].backends[1]: "https://a:443" asks for TLS, which is not supported towards backends yet"#,
-            r#"6:9  pools[0].backends[2]: "http://a" has no port; write http://HOST:PORT"#,
+            r#"6:9  pools[0].backends[2]: "http://[::1]x" has no port after its address; write http://HOST:PORT"#,
             r#"7:9  pools[0].backends[3]: "http://a:0" has no port from 1 to 65535; write http://HOST:PORT"#,
             r#"8:9  pools[0].backends[4]: "http://a:1/path" has more than a host and a port; write http://HOST:PORT"#,
             r#"9:9  pools[0].backends[5]: "http://user@a:1" holds a user name; write http://HOST:PORT"#,

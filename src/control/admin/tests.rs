@@ -26,7 +26,9 @@ impl Admin {
         let (publisher, snapshots) = watch::channel(Arc::new(Snapshot { version: "1.2.3".into(), ..Snapshot::default() }));
         let (shutdown, stop) = (Shutdown::default(), CancellationToken::new());
         let (phase, pool) = (PhaseWatch::new(shutdown.clone()), fixture::pool("web", &["a"]));
-        let view = View { snapshots, phase: phase.clone(), pools: [pool.clone()].into() };
+        // Without a sampler the last snapshot has to do.
+        let fresh = tokio::sync::mpsc::channel(1).0;
+        let view = View { snapshots, fresh, phase: phase.clone(), pools: [pool.clone()].into() };
         let address = bound.to_string();
         Self { address, phase, shutdown, pool, task: tokio::spawn(serve(bound, view, stop.clone())), stop, _publisher: publisher }
     }

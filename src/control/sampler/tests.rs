@@ -195,7 +195,8 @@ async fn the_last_snapshot_and_the_last_news_are_not_lost() {
     let stop = CancellationToken::new();
     let backend: Arc<Backend> = Arc::clone(&room.pool.backends()[0]);
     let mut events = room.events;
-    let running = tokio::spawn(room.sampler.run(publisher, stop.clone()));
+    let (_fresh, asked) = tokio::sync::mpsc::channel(1);
+    let running = tokio::spawn(room.sampler.run(publisher, asked, stop.clone()));
     snapshots.changed().await.unwrap();
     bump(&backend.live.meters[0].picked, 1);
     bump(&backend.live.meters[0].failures[Failure::Reset as usize], 1);
