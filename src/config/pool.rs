@@ -133,12 +133,13 @@ fn backend<'a>(item: &Value<'a>, pool: &str) -> Option<(Spec, Value<'a>)> {
     let Node::Map(_) = item.node() else { return Some((spec(item.read(url)?), item.clone())) };
     item.section(|section| {
         let named_at = section.get("name");
+        let named = named_at.as_ref().and_then(|value| value.read(name));
         let url = section.required("url", "http://HOST:PORT").and_then(|value| value.read(url));
         let weight = section.value("weight", whole(0..=256), 1);
         let max_in_flight = section.get("max_in_flight").and_then(|value| value.read(whole(1..=1_000_000)));
         let backup = section.value("backup", flag, false);
         let mut spec = Spec { weight, max_in_flight, backup, ..spec(url?) };
-        if let Some(name) = named_at.as_ref().and_then(|value| value.read(name)) {
+        if let Some(name) = named {
             spec.id.backend = name.into();
         }
         Some((spec, named_at.unwrap_or_else(|| item.clone())))

@@ -395,7 +395,7 @@ fn urls_are_wrong() {
               - http://a:1/path
               - http://user@a:1
               - 9001
-              - {url: "http://a b:1"}
+              - {name: a b, url: "http://a b:1"}
               -"#,
         &[
             r#"4:9  pools[0].backends[0]: "127.0.0.1:9001" has no scheme; write http://HOST:PORT"#,
@@ -405,7 +405,8 @@ fn urls_are_wrong() {
             r#"8:9  pools[0].backends[4]: "http://a:1/path" has more than a host and a port; write http://HOST:PORT"#,
             r#"9:9  pools[0].backends[5]: "http://user@a:1" holds a user name; write http://HOST:PORT"#,
             "10:9  pools[0].backends[6]: 9001 is not a url; write http://HOST:PORT",
-            r#"11:15  pools[0].backends[7].url: "http://a b:1" has no valid host; write http://HOST:PORT"#,
+            r#"11:16  pools[0].backends[7].name: "a b" is not a name; write 1 to 64 letters, digits and . _ : -"#,
+            r#"11:26  pools[0].backends[7].url: "http://a b:1" has no valid host; write http://HOST:PORT"#,
             "12:8  pools[0].backends[8]: an empty value is not a url; write http://HOST:PORT",
         ],
     );
