@@ -1,7 +1,7 @@
 //! Fewest requests in flight (and recent failures) per weight. Equals have smooth weighted turns, so that an idle pool is
 //! exactly `weighted_round_robin`.
 //!
-//! Up to [`EXACT`] members, every pick looks at all of them. In larger pools it looks at those of the next [`SAMPLE`] turns:
+//! Up to 32 members, every pick looks at all of them. In larger pools it looks at those of the next 4 turns:
 //! the one it takes is never busier than the others of these, an idle pool still takes exact turns, and each member is
 //! looked at in every cycle at least as often as its weight says.
 

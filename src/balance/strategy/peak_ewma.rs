@@ -7,7 +7,7 @@
 //!
 //! Estimates that differ by less than a quarter or so are equal, and equals have smooth weighted turns: noise decides nothing.
 //!
-//! Up to [`EXACT`] members, every pick looks at all of them; in larger pools at two, drawn by weight.
+//! Up to 16 members, every pick looks at all of them; in larger pools at two, drawn by weight.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 

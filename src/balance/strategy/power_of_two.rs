@@ -20,9 +20,6 @@ impl PowerOfTwo {
 /// Of two members by chance, the one of the lower cost; an open one if there is one.
 pub(super) fn cheaper_of_two(weighted: &Weighted, view: &View<'_>, bits: u64, cost: impl Fn(usize) -> f64) -> usize {
     let (first, second) = weighted.draw_two(bits);
-    let second_is_better = match (view.is_open(first), view.is_open(second)) {
-        (true, true) => cost(second) < cost(first),
-        (_, second_is_open) => second_is_open,
-    };
-    if second_is_better { second } else { first }
+    let cost = |position| if view.is_open(position) { cost(position) } else { f64::INFINITY };
+    if cost(second) < cost(first) { second } else { first }
 }

@@ -102,7 +102,7 @@ proptest! {
             let want = take_down(&pool, &members);
             let all: u64 = want.iter().sum();
             prop_assume!(all > 0);
-            let requests = 5_000;
+            let requests = 2_000;
             let square = |(got, want): (u64, u64)| {
                 let want = (want * requests) as f64 / all as f64;
                 if want == 0.0 { got as f64 } else { (got as f64 - want).powi(2) / want }
@@ -225,6 +225,15 @@ fn a_backend_that_was_slow_once_is_tried_again() {
         assert!(next > slow + 5_000, "of {backends}: shunned for {} ms", next - slow);
         assert!(next < slow + 60_000, "of {backends}: shunned for {} ms", next - slow);
     }
+}
+
+#[test]
+fn noise_in_the_latency_decides_nothing() {
+    let pool = pool(StrategyKind::PeakEwma, &[1, 1, 1]);
+    for (backend, latency_us) in pool.backends().iter().zip([12_500, 13_000, 14_000]) {
+        backend.live.ewma.observe(Some(latency_us), 600_000);
+    }
+    assert_eq!(shares(&pool, 30), [10, 10, 10]);
 }
 
 #[test]
