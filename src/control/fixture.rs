@@ -12,9 +12,7 @@ use crate::balance::pool::{AllDown, Pool, Settings};
 use crate::balance::snapshot::Snapshot;
 use crate::balance::strategy::StrategyKind;
 use crate::clock;
-use crate::config::{
-    CheckKind, ClientTimeouts, Config, HashKey, HealthCheck, Limits, OnHangup, PoolConfig, Queue, Retry, UpstreamTimeouts,
-};
+use crate::config::{ClientTimeouts, Config, HashKey, HealthCheck, Limits, OnHangup, PoolConfig, Queue, Retry, UpstreamTimeouts};
 use crate::event::EventBus;
 use crate::shutdown::Shutdown;
 use crate::tally::Tally;
@@ -52,39 +50,31 @@ pub(super) fn pool(pool: &str, backends: &[&str]) -> Arc<Pool> {
     pool_of(settings(pool, backends))
 }
 
-/// An HTTP check each second, without jitter.
+/// The default check, without jitter.
 pub(super) fn check() -> HealthCheck {
-    HealthCheck {
-        kind: CheckKind::Http { path: "/".into(), expect_status: vec![(200, 399)] },
-        interval: Duration::from_secs(2),
-        timeout: Duration::from_secs(1),
-        rise: 2,
-        fall: 3,
-        jitter_percent: 0,
-    }
+    HealthCheck { jitter_percent: 0, ..HealthCheck::default() }
 }
 
 /// A config of these pools, without admin API.
 pub(super) fn config(pools: Vec<Settings>) -> Config {
-    let second = Duration::from_secs(1);
     let pool = |balance: Settings| PoolConfig {
         health_check: balance.checked.then(check),
         balance,
         hosts: Vec::new(),
         path_prefix: "/".into(),
-        hash_key: HashKey::ClientIp,
-        retry: Retry { attempts: 0, budget_percent: 0, backoff_min: second, backoff_max: second, replay_body: 0 },
-        timeouts: UpstreamTimeouts { connect: second, response_head: second, stream_idle: second },
-        queue: Queue { size: 0, timeout: second },
+        hash_key: HashKey::default(),
+        retry: Retry::default(),
+        timeouts: UpstreamTimeouts::default(),
+        queue: Queue::default(),
     };
     Config {
-        listen: vec!["127.0.0.1:0".parse().expect("an address")],
+        listen: Vec::new(),
         workers: 1,
         admin: None,
-        on_hangup: OnHangup::Drain,
-        shutdown_grace: second,
-        limits: Limits { max_connections: 1, header_bytes: 1, headers: 1, uri_bytes: 1 },
-        timeouts: ClientTimeouts { client_header: second, client_idle: second, request_body_idle: second },
+        on_hangup: OnHangup::default(),
+        shutdown_grace: Duration::ZERO,
+        limits: Limits::default(),
+        timeouts: ClientTimeouts::default(),
         trusted_proxies: Vec::new(),
         pools: pools.into_iter().map(pool).collect(),
     }

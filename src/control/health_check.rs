@@ -35,6 +35,9 @@ const FIRST_VERDICT: Duration = Duration::from_secs(1);
 /// The checks of every backend that has any.
 pub type Register = HashMap<BackendId, Arc<Checks>>;
 
+/// Something to spawn.
+pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// One backend's checks.
 #[derive(Debug)]
 pub struct Checks {
@@ -82,10 +85,10 @@ pub fn tasks(
     register: &Register,
     bus: &EventBus,
     recovered: &mpsc::UnboundedSender<Arc<Backend>>,
-) -> Vec<Pin<Box<dyn Future<Output = ()> + Send>>> {
+) -> Vec<Task> {
     let stale = Arc::new(Notify::new());
     let backends = pool.backends();
-    let mut tasks: Vec<Pin<Box<dyn Future<Output = ()> + Send>>> = Vec::with_capacity(backends.len() + 2);
+    let mut tasks: Vec<Task> = Vec::with_capacity(backends.len() + 2);
     for (index, backend) in backends.iter().enumerate() {
         let Some(checks) = register.get(&backend.spec.id).map(Arc::clone) else { continue };
         let patrol = Patrol {

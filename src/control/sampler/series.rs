@@ -16,6 +16,7 @@ const RATE_SPAN: Millis = 5000;
 #[derive(Debug)]
 pub(super) struct Series {
     windows: [Window; 3],
+    total: Figures,
     seconds: Seconds,
     rate: Rate,
 }
@@ -23,19 +24,25 @@ pub(super) struct Series {
 impl Series {
     /// Nothing yet; watched from `now` on.
     pub(super) fn new(now: Millis) -> Self {
-        Self { windows: WINDOWS.map(|seconds| Window::new(seconds, now)), seconds: Seconds::new(now), rate: Rate::new(now) }
+        Self {
+            windows: WINDOWS.map(|seconds| Window::new(seconds, now)),
+            total: Figures::default(),
+            seconds: Seconds::new(now),
+            rate: Rate::new(now),
+        }
     }
 
     /// Adds what happened since the last tick.
     pub(super) fn add(&mut self, tick: &Tick, now: Millis) {
-        self.windows.iter_mut().for_each(|window| window.add(tick, now));
+        self.windows.iter_mut().for_each(|window| window.add(&self.total, &tick.latencies, now));
+        self.total += &tick.figures;
         self.seconds.add(tick, now);
-        self.rate.add(tick.figures.requests, now);
+        self.rate.mark(self.total.requests, now);
     }
 
     /// Each window's figures.
     pub(super) fn figures(&self) -> [Figures; 3] {
-        self.windows.each_ref().map(Window::figures)
+        self.windows.each_ref().map(|window| window.figures(&self.total))
     }
 
     /// Each window as everybody sees it, given its figures.
@@ -110,9 +117,8 @@ impl Rate {
         Self { marks: VecDeque::from([(now, 0)]) }
     }
 
-    fn add(&mut self, requests: u64, now: Millis) {
-        let total = self.marks.back().map_or(0, |(_, total)| *total);
-        self.marks.push_back((now, total + requests));
+    fn mark(&mut self, total: u64, now: Millis) {
+        self.marks.push_back((now, total));
         while self.marks.get(1).is_some_and(|(at, _)| at + RATE_SPAN <= now) {
             self.marks.pop_front();
         }

@@ -1,24 +1,25 @@
-//! Traffic over a sliding window, and the 60 seconds that charts show.
+//! Traffic over a sliding window.
 //!
 //! A window is [`SLOTS`] slots; the newest one is still being filled, the oldest one leaves as a whole. So a window covers
 //! between 11/12 and all of its length, and says how much.
 //!
-//! Memory per series, at most: 3 windows x ([`BUCKETS`] x 4 bytes for the sum + 12 slots x (some 120 bytes + 8 per bucket
-//! that is not empty)), plus 1 KiB of seconds. An idle backend takes 10 KiB; one whose latencies spread over 60 buckets
-//! (1 to 13 ms) in each slot takes 27 KiB, 1,000 of those 27 MiB.
+//! Memory of three windows: two counts of 4 bytes per bucket for each ([`BUCKETS`]: 9 KiB in all), and per slot 130 bytes and
+//! 8 per bucket that is not empty. An idle backend takes 14 KiB; one whose latencies fill 60 buckets (from 1 to 13 ms) in each
+//! slot takes 31 KiB, 1,000 of those 31 MiB.
 
 use std::collections::VecDeque;
-use std::ops::AddAssign;
+use std::mem::take;
+use std::ops::{AddAssign, Sub};
 
-use super::counts::{Latencies, merge};
+use super::counts::Latencies;
 use crate::balance::Millis;
 use crate::balance::histogram::{BUCKETS, bucket_mid};
 use crate::balance::snapshot::Traffic;
 
 /// Slots of a window.
-pub(super) const SLOTS: u64 = 12;
+const SLOTS: u64 = 12;
 
-/// What is added up over a window.
+/// What is added up over time.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Figures {
     /// Finished requests.
@@ -55,6 +56,24 @@ impl AddAssign<&Self> for Figures {
     }
 }
 
+impl Sub for Figures {
+    type Output = Self;
+
+    fn sub(self, earlier: Self) -> Self {
+        Self {
+            requests: self.requests - earlier.requests,
+            classes: std::array::from_fn(|class| self.classes[class] - earlier.classes[class]),
+            errors: self.errors - earlier.errors,
+            cancelled: self.cancelled - earlier.cancelled,
+            retries: self.retries - earlier.retries,
+            bytes_in: self.bytes_in - earlier.bytes_in,
+            bytes_out: self.bytes_out - earlier.bytes_out,
+            picked: self.picked - earlier.picked,
+            owed: self.owed - earlier.owed,
+        }
+    }
+}
+
 /// What one tick adds.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tick {
@@ -68,7 +87,10 @@ pub(super) struct Tick {
 struct Slot {
     /// Number of the slot since the process started.
     number: u64,
-    tick: Tick,
+    /// All that had been before it.
+    before: Figures,
+    /// Latencies, once the slot is full.
+    latencies: Latencies,
 }
 
 /// One sliding window.
@@ -77,7 +99,9 @@ pub(super) struct Window {
     slot_ms: Millis,
     began: Millis,
     slots: VecDeque<Slot>,
-    /// Sum of the slots' latencies, and their number.
+    /// Latencies of the newest slot.
+    newest: Box<[u32; BUCKETS]>,
+    /// Latencies of all slots, and their number.
     latencies: Box<[u32; BUCKETS]>,
     measured: u64,
 }
@@ -89,41 +113,42 @@ impl Window {
             slot_ms: seconds * 1000 / SLOTS,
             began: now,
             slots: VecDeque::new(),
+            newest: Box::new([0; BUCKETS]),
             latencies: Box::new([0; BUCKETS]),
             measured: 0,
         }
     }
 
-    /// Adds what happened just before `now`, and lets go of what is too old.
-    pub(super) fn add(&mut self, tick: &Tick, now: Millis) {
+    /// Goes on to `now`, adding the latencies of just before; `before` is all that had been up to them.
+    pub(super) fn add(&mut self, before: &Figures, latencies: &Latencies, now: Millis) {
         let number = now / self.slot_ms;
-        let is_outdated = |slot: &Slot| slot.number + SLOTS <= number;
-        while self.slots.front().is_some_and(is_outdated)
-            && let Some(slot) = self.slots.pop_front()
-        {
-            for (bucket, count) in slot.tick.latencies {
-                self.latencies[usize::from(bucket)] -= count;
-                self.measured -= u64::from(count);
-            }
+        if self.slots.back().is_none_or(|newest| newest.number < number) {
+            self.turn(number, before);
         }
-        if self.slots.back().is_none_or(|slot| slot.number < number) {
-            self.slots.push_back(Slot { number, tick: Tick::default() });
-        }
-        if let Some(slot) = self.slots.back_mut() {
-            slot.tick.figures += &tick.figures;
-            merge(&mut slot.tick.latencies, &tick.latencies);
-        }
-        for (bucket, count) in &tick.latencies {
+        for (bucket, count) in latencies {
+            self.newest[usize::from(*bucket)] += count;
             self.latencies[usize::from(*bucket)] += count;
             self.measured += u64::from(*count);
         }
     }
 
-    /// The sum over the window.
-    pub(super) fn figures(&self) -> Figures {
-        let mut sum = Figures::default();
-        self.slots.iter().for_each(|slot| sum += &slot.tick.figures);
-        sum
+    /// Begins a new slot, and lets go of those that are too old.
+    fn turn(&mut self, number: u64, before: &Figures) {
+        if let Some(full) = self.slots.back_mut() {
+            let filled = self.newest.iter_mut().enumerate().filter(|(_, count)| **count > 0);
+            full.latencies = filled.map(|(bucket, count)| (bucket as u16, take(count))).collect();
+        }
+        self.slots.push_back(Slot { number, before: *before, latencies: Latencies::new() });
+        let outdated = self.slots.partition_point(|slot| slot.number + SLOTS <= number);
+        for (bucket, count) in self.slots.drain(..outdated).flat_map(|slot| slot.latencies) {
+            self.latencies[usize::from(bucket)] -= count;
+            self.measured -= u64::from(count);
+        }
+    }
+
+    /// The window's part of all that has been.
+    pub(super) fn figures(&self, total: &Figures) -> Figures {
+        self.slots.front().map_or_else(Figures::default, |oldest| *total - oldest.before)
     }
 
     /// The window as everybody sees it, given its [`Self::figures`].
@@ -153,17 +178,14 @@ impl Window {
 
     /// The 0.5, 0.9 and 0.99 quantiles in one pass.
     fn quantiles(&self) -> [Option<u64>; 3] {
-        let mut seen = 0;
-        let mut filled = self.latencies.iter().enumerate().filter(|(_, count)| **count > 0);
-        let mut last = None;
+        let (mut seen, mut buckets) = (0, 0);
         [50, 90, 99].map(|percent| {
             let rank = (self.measured * percent).div_ceil(100);
             while seen < rank {
-                let (bucket, count) = filled.next()?;
-                seen += u64::from(*count);
-                last = Some(bucket_mid(bucket));
+                seen += u64::from(self.latencies[buckets]);
+                buckets += 1;
             }
-            last
+            buckets.checked_sub(1).map(bucket_mid)
         })
     }
 }
@@ -173,35 +195,45 @@ mod tests {
     use super::*;
     use crate::balance::histogram::{bucket, quantile};
 
-    fn requests(n: u64, us: u64) -> Tick {
-        let figures = Figures { requests: n, classes: [0, n, 0, 0, 0], ..Figures::default() };
-        Tick { figures, latencies: vec![(bucket(us) as u16, n as u32)] }
+    /// A window of a minute, and all that has been.
+    struct Watch(Window, Figures);
+
+    impl Watch {
+        fn serve(&mut self, requests: u64, us: u64, now: Millis) {
+            self.0.add(&self.1, &vec![(bucket(us) as u16, requests as u32)], now);
+            self.1 += &Figures { requests, ..Figures::default() };
+        }
+
+        fn traffic(&self, now: Millis) -> Traffic {
+            self.0.traffic(&self.0.figures(&self.1), now)
+        }
+
+        /// Seconds covered, requests and buckets that are not empty.
+        fn covered(&self, now: Millis) -> (u64, u64, usize) {
+            let traffic = self.traffic(now);
+            (traffic.seconds.round() as u64, traffic.requests, self.0.histogram().len())
+        }
     }
 
     #[test]
     fn a_window_covers_what_it_says_and_forgets_the_rest() {
-        let traffic = |window: &Window, now| window.traffic(&window.figures(), now);
-        let covered = |window: &Window, now| (traffic(window, now).seconds.round() as u64, traffic(window, now).requests);
-        let mut window = Window::new(60, 2_000);
-        window.add(&requests(10, 1000), 3_000);
-        assert_eq!(covered(&window, 3_000), (1, 10));
-        window.add(&requests(1, 9000), 59_000);
-        assert_eq!(covered(&window, 59_000), (57, 11));
-        assert_eq!(window.histogram().len(), 2);
-        window.add(&requests(1, 9000), 61_000);
-        assert_eq!(covered(&window, 61_000), (6, 2));
-        assert_eq!(window.histogram().len(), 1);
-        window.add(&Tick::default(), 600_000);
-        let traffic = traffic(&window, 600_000);
-        assert_eq!((traffic.requests, traffic.p99_us), (0, None));
+        let mut watch = Watch(Window::new(60, 2_000), Figures::default());
+        watch.serve(10, 1000, 3_000);
+        assert_eq!(watch.covered(3_000), (1, 10, 1));
+        watch.serve(1, 9000, 59_000);
+        assert_eq!(watch.covered(59_000), (57, 11, 2));
+        watch.serve(2, 9000, 61_000);
+        assert_eq!(watch.covered(61_000), (6, 3, 1));
+        watch.0.add(&watch.1, &Latencies::new(), 600_000);
+        assert_eq!((watch.covered(600_000), watch.traffic(600_000).p99_us), ((0, 0, 0), None));
     }
 
     #[test]
     fn quantiles_agree_with_the_cores() {
-        let mut window = Window::new(60, 0);
-        (1..=777).for_each(|n| window.add(&requests(n % 7, n * n), n));
-        let traffic = window.traffic(&window.figures(), 1000);
-        let counts = || window.latencies.iter().map(|n| u64::from(*n)).enumerate();
+        let mut watch = Watch(Window::new(60, 0), Figures::default());
+        (1..=777).for_each(|n| watch.serve(n % 7, n * n, n));
+        let traffic = watch.traffic(1000);
+        let counts = || watch.0.latencies.iter().map(|n| u64::from(*n)).enumerate();
         assert_eq!([traffic.p50_us, traffic.p90_us, traffic.p99_us], [0.5, 0.9, 0.99].map(|q| quantile(counts(), q)));
     }
 }

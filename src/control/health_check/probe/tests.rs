@@ -12,7 +12,7 @@ fn spec(port: u16) -> Spec {
 }
 
 fn check(kind: CheckKind) -> HealthCheck {
-    HealthCheck { kind, interval: TIMEOUT, timeout: TIMEOUT, rise: 2, fall: 3, jitter_percent: 0 }
+    HealthCheck { kind, timeout: TIMEOUT, ..HealthCheck::default() }
 }
 
 fn http() -> HealthCheck {
