@@ -4,6 +4,8 @@
 
 pub mod backend;
 pub mod ejection;
+#[cfg(test)]
+mod fixture;
 pub mod health;
 pub mod histogram;
 pub mod keel;

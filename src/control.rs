@@ -110,11 +110,8 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
 
     let (recovered, recoveries) = mpsc::unbounded_channel();
     for pool in &*pools {
-        for patrol in health_check::patrols(pool, &checks, &bus, &recovered) {
-            tasks.spawn(patrol);
-        }
-        if pool.settings().checked {
-            tasks.spawn(health_check::stop_waiting(Arc::clone(pool), bus.clone()));
+        for task in health_check::tasks(pool, &checks, &bus, &recovered) {
+            tasks.spawn(task);
         }
     }
     tasks.spawn(Detector::new(&pools, checks.clone(), bus.clone()).run(reports, recoveries));

@@ -41,7 +41,7 @@ impl Keel {
         let deviation = |load: &Load| load.actual as f64 / total - load.expected / expected;
         let is_chance = |load: &Load| {
             let fair = load.expected / expected;
-            deviation(load).abs() <= SIGMAS * (fair * (1.0 - fair) / total).sqrt() + 1.0 / total
+            (load.actual as f64 - fair * total).abs() <= SIGMAS * (fair * (1.0 - fair) * total).sqrt() + 1.0
         };
         let worst = loads.iter().max_by(|a, b| deviation(a).abs().total_cmp(&deviation(b).abs()));
         Self {
@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn who_is_owed_nothing_may_have_no_more_than_a_request() {
-        assert!(!keel(&[(9_900, 1.0), (100, 0.0)]).even);
+        assert!(keel(&[(999, 1.0), (1, 0.0)]).even);
+        assert!(!keel(&[(998, 1.0), (2, 0.0)]).even);
     }
 
     #[test]

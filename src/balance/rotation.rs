@@ -149,12 +149,12 @@ impl View<'_> {
         !full && !trial_taken && !self.is_tried(position)
     }
 
-    /// Requests in flight and recent failures, per weight.
-    pub(super) fn load(&self, position: usize) -> Load {
+    /// Requests in flight and recent failures, per weight. Exact enough to be compared: equal ratios give equal numbers.
+    pub(super) fn load(&self, position: usize) -> f64 {
         let member = &self.members[position];
         let live = &member.backend.live;
         let amount = u64::from(live.in_flight()) * strain::UNIT + live.strain.get(self.input.now);
-        Load { amount, weight: u64::from(member.effective_weight()) }
+        amount as f64 / f64::from(member.effective_weight())
     }
 
     fn is_tried(&self, position: usize) -> bool {
@@ -165,18 +165,5 @@ impl View<'_> {
     fn take(&self, position: usize) -> Option<Lease> {
         let member = &self.members[position];
         if self.is_tried(position) { None } else { Lease::take(&member.backend, member.on_trial, self.input.worker) }
-    }
-}
-
-/// A load per weight, compared crosswise.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Load {
-    amount: u64,
-    weight: u64,
-}
-
-impl Load {
-    pub(super) fn is_less_than(self, other: Self) -> bool {
-        self.amount * other.weight < other.amount * self.weight
     }
 }

@@ -1,7 +1,6 @@
 //! How a pool chooses: the closed set of strategies and their names. Each strategy is a file below.
 //!
-//! A strategy only *proposes* ([`Chooser::choose`]); [`super::rotation::Rotation::pick`] takes the lease, and asks again when
-//! that fails.
+//! A strategy only *proposes*; the [rotation](super::rotation) takes the lease, and asks again when that fails.
 
 pub mod consistent_hash;
 mod least_connections;
@@ -145,3 +144,6 @@ impl Chooser {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

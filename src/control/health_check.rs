@@ -9,6 +9,7 @@ mod patrol;
 mod probe;
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -75,37 +76,50 @@ impl Checks {
     }
 }
 
-/// The loops that check a pool's backends, as far as they are in the register. They never end.
-pub fn patrols(
+/// What has to run for a pool whose backends are in the register. None of it ends by itself.
+pub fn tasks(
     pool: &Arc<Pool>,
     register: &Register,
     bus: &EventBus,
     recovered: &mpsc::UnboundedSender<Arc<Backend>>,
-) -> Vec<impl Future<Output = ()> + Send + use<>> {
+) -> Vec<Pin<Box<dyn Future<Output = ()> + Send>>> {
+    let stale = Arc::new(Notify::new());
     let backends = pool.backends();
-    let patrol = |(index, backend): (usize, &Arc<Backend>)| {
-        let checks = Arc::clone(register.get(&backend.spec.id)?);
+    let mut tasks: Vec<Pin<Box<dyn Future<Output = ()> + Send>>> = Vec::with_capacity(backends.len() + 2);
+    for (index, backend) in backends.iter().enumerate() {
+        let Some(checks) = register.get(&backend.spec.id).map(Arc::clone) else { continue };
         let patrol = Patrol {
-            pool: Arc::clone(pool),
             backend: Arc::clone(backend),
             pace: Pace::new(checks.config.interval, checks.config.jitter_percent, index, backends.len()),
             checks,
             probe,
             bus: bus.clone(),
+            stale: Arc::clone(&stale),
             recovered: recovered.clone(),
         };
-        Some(patrol.run())
-    };
-    backends.iter().enumerate().filter_map(patrol).collect()
+        tasks.push(Box::pin(patrol.run()));
+    }
+    tasks.push(Box::pin(stop_waiting(Arc::clone(pool), Arc::clone(&stale))));
+    tasks.push(Box::pin(keep_fresh(Arc::clone(pool), stale, bus.clone())));
+    tasks
 }
 
 /// Lets requests through to backends whose first check has not come back by then.
-pub async fn stop_waiting(pool: Arc<Pool>, bus: EventBus) {
+async fn stop_waiting(pool: Arc<Pool>, stale: Arc<Notify>) {
     sleep(FIRST_VERDICT).await;
     for backend in pool.backends().iter().filter(|backend| backend.live.verdict() == Verdict::Unknown) {
         backend.live.set_verdict(Verdict::Unknown, clock::now());
     }
-    announce::refresh(&pool, &bus);
+    stale.notify_one();
+}
+
+/// Gives the pool a new rotation after verdicts have changed: one for all that changed meanwhile, since with many backends
+/// and a hash ring a rotation takes milliseconds.
+async fn keep_fresh(pool: Arc<Pool>, stale: Arc<Notify>, bus: EventBus) {
+    loop {
+        stale.notified().await;
+        announce::refresh(&pool, &bus);
+    }
 }
 
 #[cfg(test)]
@@ -122,14 +136,13 @@ mod tests {
         let mut events = bus.subscribe();
         pool.backends()[1].live.set_verdict(Verdict::Unhealthy, 1);
         pool.refresh(clock::now());
-        let waiting = tokio::spawn(stop_waiting(Arc::clone(&pool), bus));
+        let stale = Arc::new(Notify::new());
+        tokio::spawn(stop_waiting(Arc::clone(&pool), Arc::clone(&stale)));
+        tokio::spawn(keep_fresh(Arc::clone(&pool), stale, bus));
         sleep(Duration::from_millis(999)).await;
         assert_eq!(pool.backends()[0].eligibility(), Eligibility::AwaitingFirstCheck);
-        waiting.await.unwrap();
-        assert_eq!(
-            pool.backends().iter().map(|backend| backend.eligibility()).collect::<Vec<_>>(),
-            [Eligibility::Eligible, Eligibility::Unhealthy]
-        );
-        assert_eq!(events.try_recv().unwrap().event.to_string(), "web 0 -> 1 of 2 eligible");
+        assert_eq!(events.recv().await.unwrap().event.to_string(), "web 0 -> 1 of 2 eligible");
+        let eligibilities: Vec<_> = pool.backends().iter().map(|backend| backend.eligibility()).collect();
+        assert_eq!(eligibilities, [Eligibility::Eligible, Eligibility::Unhealthy]);
     }
 }

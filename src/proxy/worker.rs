@@ -235,14 +235,18 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
     worker.draining.set(true);
     worker.idle.borrow_mut().clear();
     worker.sweep.wake_all();
+    let mut cut = 0;
     while worker.tally.connections[worker.index].load(Relaxed) > 0 {
         tokio::select! {
             () = worker.last_connection_gone.notified() => {}
-            () = plan.shutdown.cutting().cancelled() => break,
+            () = plan.shutdown.cutting().cancelled() => {
+                cut = plan.pools.iter().map(|pool| pool.in_flight()).sum();
+                break;
+            }
         }
     }
     sweeping.abort();
-    Ok(plan.pools.iter().map(|pool| pool.in_flight()).sum())
+    Ok(cut)
 }
 
 impl Worker {

@@ -1,1 +1,20 @@
-fn main() {}
+//! The real binary over real sockets: one module per promise, scripted upstreams on one side, raw clients on the other.
+//!
+//! Tests run in parallel, each with a process of its own on ports of the system's choice. Nothing here asserts how long
+//! something takes; deadlines only end a test that would hang.
+#![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may panic, and nobody depends on it")]
+
+mod admin;
+mod balancing;
+mod bodies;
+mod cli;
+mod dashboard;
+mod failures;
+mod headers;
+mod health;
+mod layers;
+mod readme;
+mod shutdown;
+mod support;
+mod upgrade;
+mod vices;

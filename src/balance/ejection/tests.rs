@@ -14,8 +14,8 @@ enum Step {
 }
 use Step::{Due, Failed, Passed, Recovered, Suspect};
 
-const fn eject(until: Millis, for_ms: u64) -> Option<Action> {
-    Some(Action::Eject { until, for_ms })
+const fn eject(until: Millis, for_ms: u64) -> Action {
+    Action::Eject { until, for_ms }
 }
 
 fn play(script: &[(Millis, Step, Option<Action>)]) {
@@ -35,7 +35,7 @@ fn play(script: &[(Millis, Step, Option<Action>)]) {
 #[test]
 fn out_on_trial_and_back() {
     play(&[
-        (1_000, Suspect(3), eject(11_000, 10_000)),
+        (1_000, Suspect(3), Some(eject(11_000, 10_000))),
         (10_999, Due, None),
         (11_000, Due, Some(Action::Try)),
         (11_001, Due, None),
@@ -46,29 +46,29 @@ fn out_on_trial_and_back() {
 #[test]
 fn a_failed_trial_ejects_for_longer_up_to_the_limit() {
     play(&[
-        (0, Suspect(3), eject(10_000, 10_000)),
+        (0, Suspect(3), Some(eject(10_000, 10_000))),
         (10_000, Due, Some(Action::Try)),
-        (10_000, Failed, eject(30_000, 20_000)),
+        (10_000, Failed, Some(eject(30_000, 20_000))),
         (30_000, Due, Some(Action::Try)),
-        (30_000, Failed, eject(55_000, 25_000)),
+        (30_000, Failed, Some(eject(55_000, 25_000))),
         (55_000, Due, Some(Action::Try)),
-        (55_000, Failed, eject(80_000, 25_000)),
+        (55_000, Failed, Some(eject(80_000, 25_000))),
     ]);
 }
 
 #[test]
 fn clean_time_is_remembered_in_its_favour() {
     play(&[
-        (0, Suspect(3), eject(10_000, 10_000)),
+        (0, Suspect(3), Some(eject(10_000, 10_000))),
         (10_000, Due, Some(Action::Try)),
         (10_000, Passed, Some(Action::Readmit)),
-        (19_999, Suspect(3), eject(39_999, 20_000)),
+        (19_999, Suspect(3), Some(eject(39_999, 20_000))),
         (39_999, Due, Some(Action::Try)),
         (40_000, Passed, Some(Action::Readmit)),
-        (50_000, Suspect(3), eject(70_000, 20_000)),
+        (50_000, Suspect(3), Some(eject(70_000, 20_000))),
         (70_000, Due, Some(Action::Try)),
         (70_000, Passed, Some(Action::Readmit)),
-        (100_000, Suspect(3), eject(110_000, 10_000)),
+        (100_000, Suspect(3), Some(eject(110_000, 10_000))),
     ]);
 }
 
@@ -79,7 +79,7 @@ fn late_and_outdated_news_change_nothing() {
         (0, Passed, None),
         (0, Failed, None),
         (0, Recovered, None),
-        (0, Suspect(3), eject(10_000, 10_000)),
+        (0, Suspect(3), Some(eject(10_000, 10_000))),
         (1, Suspect(4), None),
         (1, Passed, None),
         (10_000, Due, Some(Action::Try)),
@@ -90,10 +90,10 @@ fn late_and_outdated_news_change_nothing() {
 #[test]
 fn recovering_clears_an_ejection_and_a_trial() {
     play(&[
-        (0, Suspect(3), eject(10_000, 10_000)),
+        (0, Suspect(3), Some(eject(10_000, 10_000))),
         (5_000, Recovered, Some(Action::Readmit)),
         (10_000, Due, None),
-        (90_000, Suspect(3), eject(100_000, 10_000)),
+        (90_000, Suspect(3), Some(eject(100_000, 10_000))),
         (100_000, Due, Some(Action::Try)),
         (100_000, Recovered, Some(Action::Readmit)),
         (100_001, Failed, None),

@@ -1,52 +1,10 @@
-use std::collections::HashMap;
-
 use super::*;
-use crate::balance::backend::{BackendId, Mode, Verdict};
-use crate::balance::lease::{Outcome, Signal};
+use crate::balance::backend::{Mode, Verdict};
+use crate::balance::ejection::Action;
+use crate::balance::fixture::{REFUSED, answered, input, name, names, pick, pool, settings, shares, spec, specs, try_pick};
+use crate::balance::lease::Signal;
 use crate::balance::meter::Failure;
-
-fn spec(name: &str, weight: u32) -> Spec {
-    let id = BackendId::new("web", name);
-    Spec { id, host: "127.0.0.1".to_owned(), port: 9001, weight, max_in_flight: None, backup: false }
-}
-
-fn settings(strategy: StrategyKind, backends: Vec<Spec>) -> Settings {
-    Settings {
-        name: "web".into(),
-        strategy,
-        backends,
-        checked: false,
-        outlier_detection: Some(OutlierDetection { consecutive_failures: 3, ..OutlierDetection::default() }),
-        slow_start: 0,
-        all_down: AllDown::Fail,
-    }
-}
-
-/// Backends a, b, c, ... of these weights, refreshed at 0.
-fn pool(strategy: StrategyKind, weights: &[u32]) -> Pool {
-    let backends = ('a'..).zip(weights).map(|(name, weight)| spec(&name.to_string(), *weight)).collect();
-    let pool = Pool::new(settings(strategy, backends), 1, 0);
-    pool.refresh(0);
-    pool
-}
-
-fn pick_with(pool: &Pool, n: u64, tried: &[Arc<Backend>]) -> Result<Lease, NoPick> {
-    pool.pick(&PickInput { key: mix(n), entropy: mix(!n), now: 0, worker: 0, tried })
-}
-
-fn pick(pool: &Pool, n: u64) -> Lease {
-    pick_with(pool, n, &[]).unwrap()
-}
-
-fn name(lease: &Lease) -> String {
-    lease.backend().spec.id.backend.to_string()
-}
-
-const fn answered(status: u16) -> Outcome {
-    Outcome { status: Some(status), failure: None, latency_us: 1_000 }
-}
-
-const REFUSED: Outcome = Outcome { status: None, failure: Some(Failure::Refused), latency_us: 100 };
+use crate::balance::waiters::Place;
 
 #[test]
 fn a_lease_counts_while_it_lives() {
@@ -89,21 +47,13 @@ fn failures_in_a_row_are_signalled_and_a_success_ends_the_row() {
 }
 
 #[test]
-fn idle_pools_take_exact_turns() {
-    for (strategy, weights, want) in [
-        (StrategyKind::RoundRobin, [3, 1, 1], [2, 2, 2]),
-        (StrategyKind::LeastConnections, [1, 1, 1], [2, 2, 2]),
-        (StrategyKind::LeastConnections, [4, 1, 1], [4, 1, 1]),
-        (StrategyKind::WeightedRoundRobin, [4, 1, 1], [4, 1, 1]),
-    ] {
-        let pool = pool(strategy, &weights);
-        let mut counts = HashMap::<String, u32>::new();
-        for n in 0..6 {
-            let lease = pick(&pool, n);
-            *counts.entry(name(&lease)).or_default() += 1;
-        }
-        assert_eq!(["a", "b", "c"].map(|name| counts[name]), want, "{strategy}");
-    }
+fn cutting_concerns_the_running_requests_only() {
+    let pool = pool(StrategyKind::RoundRobin, &[1]);
+    let running = pick(&pool, 0);
+    assert!(!running.is_cut());
+    pool.backends()[0].live.cut_epoch.fetch_add(1, Relaxed);
+    assert!(running.is_cut());
+    assert!(!pick(&pool, 1).is_cut());
 }
 
 #[test]
@@ -113,28 +63,239 @@ fn what_the_operator_takes_out_gets_nothing() {
         pool.backends()[1].live.set_mode(Mode::Drain);
         let changes = pool.refresh(0);
         assert_eq!(changes, [Change { index: 1, from: Eligibility::Eligible, to: Eligibility::Draining }]);
-        assert!((0..100).all(|n| name(&pick(&pool, n)) != "b"), "{strategy}");
+        assert_eq!(shares(&pool, 100)[1], 0, "{strategy}");
     }
 }
 
 #[test]
 fn says_why_nobody_was_picked() {
-    let mut first = spec("a", 1);
-    first.max_in_flight = Some(1);
-    let pool = Pool::new(Settings { checked: true, ..settings(StrategyKind::default(), vec![first]) }, 1, 0);
+    let limited = Spec { max_in_flight: Some(1), ..spec("a", 1) };
+    let pool = Pool::new(Settings { checked: true, ..settings(StrategyKind::default(), vec![limited]) }, 1, 0);
     let backend = pool.backends()[0].clone();
-    let pick = || pick_with(&pool, 0, &[]);
-    let err = |result: Result<Lease, NoPick>| result.map(drop).unwrap_err();
+    let refusal = |tried: &[_]| try_pick(&pool, 0, tried).err();
+    assert_eq!(refusal(&[]), Some(NoPick::NoneEligible), "before the first refresh");
     pool.refresh(0);
-    assert_eq!(err(pick()), NoPick::AwaitingFirstCheck);
+    assert_eq!(refusal(&[]), Some(NoPick::AwaitingFirstCheck));
     backend.live.set_verdict(Verdict::Unhealthy, 0);
     pool.refresh(0);
-    assert_eq!(err(pick()), NoPick::NoneEligible);
+    assert_eq!(refusal(&[]), Some(NoPick::NoneEligible));
     backend.live.set_verdict(Verdict::Healthy, 0);
     pool.refresh(0);
-    let lease = pick().unwrap();
-    assert_eq!(err(pick()), NoPick::AllFull);
-    assert_eq!(err(pick_with(&pool, 0, &[backend])), NoPick::AllTried);
+    let lease = pick(&pool, 0);
+    assert_eq!(refusal(&[]), Some(NoPick::AllFull));
+    assert_eq!(refusal(&[backend]), Some(NoPick::AllTried));
     drop(lease);
-    assert!(pick().is_ok());
+    assert_eq!(refusal(&[]), None);
+}
+
+#[test]
+fn backups_serve_only_while_no_other_can_take_all() {
+    let spare = Spec { backup: true, ..spec("spare", 1) };
+    let pool = Pool::new(settings(StrategyKind::RoundRobin, vec![spec("a", 1), spare]), 1, 0);
+    let main = &pool.backends()[0].live;
+    pool.refresh(0);
+    assert_eq!(shares(&pool, 10), [10, 0]);
+    main.set_verdict(Verdict::Unhealthy, 0);
+    pool.refresh(0);
+    assert_eq!(shares(&pool, 10), [0, 10]);
+    main.set_verdict(Verdict::Healthy, 0);
+    main.set_on_trial(true);
+    pool.refresh(0);
+    assert_eq!(shares(&pool, 10), [5, 5], "one on trial takes one request at a time; the backup takes the rest");
+}
+
+#[test]
+fn failing_open_ignores_health_but_not_the_operator() {
+    let open = Settings { all_down: AllDown::Open, checked: true, ..settings(StrategyKind::RoundRobin, specs(&[1, 1, 1, 0])) };
+    let pool = Pool::new(open, 1, 0);
+    let [a, b, c, _] = pool.backends() else { unreachable!() };
+    c.live.set_mode(Mode::Down);
+    pool.refresh(0);
+    assert!(!pool.failing_open());
+    assert_eq!(try_pick(&pool, 0, &[]).err(), Some(NoPick::AwaitingFirstCheck), "what is not known yet may come");
+    for backend in pool.backends() {
+        backend.live.set_verdict(Verdict::Unhealthy, 0);
+    }
+    pool.refresh(0);
+    assert!(pool.failing_open());
+    assert_eq!(shares(&pool, 10), [5, 5, 0, 0]);
+    b.live.set_verdict(Verdict::Healthy, 0);
+    pool.refresh(0);
+    assert!(!pool.failing_open());
+    assert_eq!(shares(&pool, 10), [0, 10, 0, 0]);
+    a.live.set_mode(Mode::Down);
+    b.live.set_mode(Mode::Down);
+    pool.refresh(0);
+    assert_eq!(try_pick(&pool, 0, &[]).err(), Some(NoPick::NoneEligible));
+}
+
+#[test]
+fn one_request_decides_a_trial() {
+    for strategy in StrategyKind::ALL {
+        let pool = pool(strategy, &[1]);
+        let live = &pool.backends()[0].live;
+        Action::Try.apply(live, 0);
+        pool.refresh(0);
+        drop(pick(&pool, 0));
+        let trial = pick(&pool, 1);
+        assert_eq!(try_pick(&pool, 2, &[]).err(), Some(NoPick::AllFull), "{strategy}");
+        assert_eq!(trial.finish(REFUSED, 0), Some(Signal::TrialFailed));
+        assert_eq!(pick(&pool, 3).finish(answered(200), 0), Some(Signal::TrialPassed));
+        let mut tunnel = pick(&pool, 4);
+        assert_eq!(tunnel.answered(101), Some(Signal::TrialPassed), "a long answer has passed with its head");
+        assert_eq!(tunnel.answered(101), None);
+        Action::Readmit.apply(live, 0);
+        pool.refresh(0);
+        let leases = [pick(&pool, 5), pick(&pool, 6)];
+        assert_eq!(live.in_flight(), 3);
+        drop((leases, tunnel));
+    }
+}
+
+#[test]
+fn a_trial_waits_for_room_without_being_used_up() {
+    let limited = Spec { max_in_flight: Some(1), ..spec("a", 1) };
+    let pool = Pool::new(settings(StrategyKind::default(), vec![limited]), 1, 0);
+    pool.refresh(0);
+    let from_before = pick(&pool, 0);
+    Action::Try.apply(&pool.backends()[0].live, 0);
+    pool.refresh(0);
+    assert_eq!(try_pick(&pool, 1, &[]).err(), Some(NoPick::AllFull));
+    drop(from_before);
+    assert_eq!(pick(&pool, 2).finish(answered(200), 0), Some(Signal::TrialPassed));
+}
+
+#[test]
+fn a_lease_given_back_calls_who_waits() {
+    let limited = Spec { max_in_flight: Some(1), ..spec("a", 1) };
+    let pool = Pool::new(settings(StrategyKind::default(), vec![limited]), 1, 0);
+    pool.refresh(0);
+    let called = |place: &mut Place| {
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        std::pin::Pin::new(place).poll(&mut context).is_ready()
+    };
+    let lease = pick(&pool, 0);
+    let mut place = Place::take(pool.live());
+    assert!(!called(&mut place));
+    drop(lease);
+    assert!(called(&mut place));
+    assert!(!called(&mut place));
+    pool.refresh(0);
+    assert!(!called(&mut place), "nothing new");
+    pool.backends()[0].live.set_mode(Mode::Down);
+    pool.refresh(0);
+    assert!(called(&mut place), "there is something else to answer now");
+}
+
+#[test]
+fn a_returning_backend_starts_slowly() {
+    for strategy in [StrategyKind::RoundRobin, StrategyKind::WeightedRoundRobin, StrategyKind::LeastConnections] {
+        let slow = Settings { slow_start: 10_000, checked: true, ..settings(strategy, specs(&[1, 1])) };
+        let pool = Pool::new(slow, 1, 0);
+        let returns = |index: usize, now| {
+            pool.backends()[index].live.set_verdict(Verdict::Unhealthy, now);
+            pool.backends()[index].live.set_verdict(Verdict::Healthy, now);
+            pool.refresh(now);
+        };
+        for backend in pool.backends() {
+            backend.live.set_verdict(Verdict::Healthy, 0);
+        }
+        pool.refresh(0);
+        assert_eq!(shares(&pool, 110), [55, 55], "{strategy}: not at the start of the process");
+        assert_eq!(pool.next_change(0), None);
+        returns(1, 1_000);
+        assert_eq!(shares(&pool, 110), [100, 10], "{strategy}: a tenth of an equal weight");
+        assert_eq!(pool.rotation().ramp_percent(1), 10);
+        assert_eq!(pool.next_change(1_000), Some(2_500));
+        pool.refresh(6_000);
+        assert_eq!(shares(&pool, 150), [100, 50], "{strategy}: half");
+        returns(0, 6_000);
+        assert_eq!(shares(&pool, 110), [55, 55], "{strategy}: when all are new, nobody is spared");
+        pool.refresh(16_000);
+        assert_eq!(pool.next_change(16_000), None);
+        assert_eq!(pool.rotation().ramp_percent(1), 100);
+    }
+}
+
+#[test]
+fn identical_balancers_do_not_march_in_phase() {
+    let starts = (0..20).map(|seed| {
+        let pool = Pool::new(settings(StrategyKind::RoundRobin, specs(&[1; 5])), 1, seed);
+        pool.refresh(0);
+        names(&pool, 1)
+    });
+    let different: std::collections::HashSet<_> = starts.collect();
+    assert_eq!(different.len(), 5);
+}
+
+#[test]
+fn turns_go_on_when_a_rotation_is_rebuilt() {
+    let pool = pool(StrategyKind::RoundRobin, &[1, 1, 1]);
+    let first = names(&pool, 1);
+    pool.refresh(0);
+    let second = names(&pool, 1);
+    pool.refresh(0);
+    let third = names(&pool, 1);
+    assert!(first != second && second != third && first != third);
+}
+
+#[test]
+fn switching_strategies_in_mid_flight_loses_no_request() {
+    let pool = pool(StrategyKind::RoundRobin, &[3, 2, 1]);
+    let mut leases = Vec::new();
+    for (n, strategy) in (0..).zip(StrategyKind::ALL) {
+        pool.set_strategy(strategy, 0);
+        assert_eq!(pool.strategy(), strategy);
+        leases.extend((0..10).map(|i| pick(&pool, n * 10 + i)));
+    }
+    assert_eq!(pool.in_flight(), 80);
+    assert_eq!(pool.backends().iter().map(|b| b.live.meters[0].picked.load(Relaxed)).sum::<u64>(), 80);
+    leases.clear();
+    assert_eq!(pool.in_flight(), 0);
+    assert!(pool.backends().iter().all(|b| b.live.in_flight() == 0));
+}
+
+#[test]
+fn no_backend_ever_has_more_in_flight_than_it_may() {
+    for strategy in StrategyKind::ALL {
+        let limited = specs(&[1, 2, 3]).into_iter().map(|s| Spec { max_in_flight: Some(2), ..s }).collect();
+        let pool = Pool::new(settings(strategy, limited), 4, 0);
+        pool.refresh(0);
+        std::thread::scope(|scope| {
+            for worker in 0..4 {
+                let pool = &pool;
+                scope.spawn(move || {
+                    let mut held = Vec::new();
+                    for n in 0..2_000 {
+                        held.extend(pool.pick(&PickInput { worker, ..input(n) }));
+                        assert!(pool.backends().iter().all(|b| b.live.in_flight() <= 2), "{strategy}");
+                        if n % 3 == 0 {
+                            held.clear();
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(pool.in_flight(), 0);
+    }
+}
+
+#[test]
+fn a_pick_and_its_lease_allocate_nothing() {
+    for strategy in StrategyKind::ALL {
+        for members in [5, 50] {
+            let pool = pool(strategy, &vec![2; members]);
+            let warm = pick(&pool, 0);
+            let tried = [warm.backend().clone()];
+            let allocated = allocation_counter::measure(|| {
+                for n in 0..100 {
+                    if let Ok(lease) = try_pick(&pool, n, &tried) {
+                        lease.finish(answered(200), n);
+                    }
+                }
+            });
+            assert_eq!(allocated.count_total, 0, "{strategy} of {members}");
+            assert_eq!(name(&warm), &*tried[0].spec.id.backend);
+        }
+    }
 }

@@ -7,8 +7,9 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+use xxhash_rust::xxh3::xxh3_64;
 
+use super::mix;
 use crate::balance::rotation::{Member, View};
 
 /// Points per unit of weight while the pool is of common size.
@@ -86,7 +87,11 @@ impl Ring {
     }
 }
 
-/// Where the `n`-th point of a backend lies.
+/// Where the `n`-th point of a backend lies. (Not the hash of the name with seed `n`: under neighbouring seeds, xxh3 gives names
+/// that differ in their last byte the same points.)
 fn place(name: &str, n: u64) -> u32 {
-    (xxh3_64_with_seed(name.as_bytes(), n) >> 32) as u32
+    (mix(xxh3_64(name.as_bytes()) ^ n) >> 32) as u32
 }
+
+#[cfg(test)]
+mod tests;

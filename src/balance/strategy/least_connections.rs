@@ -1,16 +1,18 @@
 //! Fewest requests in flight (and recent failures) per weight. Equals have smooth weighted turns, so that an idle pool is
 //! exactly `weighted_round_robin`.
 //!
-//! Up to [`EXACT`] members, every pick looks at all of them. In larger pools it looks at those of the next [`SAMPLE`] turns:
+//! Up to 32 members, every pick looks at all of them. In larger pools it looks at those of the next 4 turns:
 //! the one it takes is never busier than the others of these, an idle pool still takes exact turns, and each member is
 //! looked at in every cycle at least as often as its weight says.
 
+use std::cmp::Ordering::{Equal, Greater, Less};
+
 use super::round_robin::Turns;
-use crate::balance::rotation::{Load, View};
+use crate::balance::rotation::View;
 
 const EXACT: usize = 32;
 const SAMPLE: u64 = 4;
-/// How many turns of busier members may pass before the first of the equals found gets the request.
+/// How many turns of dearer members may pass before the first of the cheapest gets the request.
 const PASSES: u64 = 8;
 
 /// See the module.
@@ -23,38 +25,21 @@ impl LeastConnections {
     }
 
     pub(super) fn choose(&self, view: &View<'_>) -> Option<usize> {
-        if view.members.len() <= EXACT { self.least_of_all(view) } else { self.least_of_some(view) }
+        if view.members.len() <= EXACT {
+            cheapest_in_turn(&self.0, view, |position| view.load(position))
+        } else {
+            Some(self.least_of_some(view))
+        }
     }
 
-    fn least_of_all(&self, view: &View<'_>) -> Option<usize> {
-        let start = self.0.at(view.turn());
-        let mut least: Option<(usize, Load)> = None;
-        let mut equals = 0;
-        for position in view.ring(start).filter(|p| view.is_open(*p)) {
-            let load = view.load(position);
-            match least {
-                Some((_, lowest)) if lowest.is_less_than(load) => {}
-                Some((_, lowest)) if !load.is_less_than(lowest) => equals += 1,
-                _ => (least, equals) = (Some((position, load)), 1),
-            }
-        }
-        let (first, lowest) = least?;
-        if first == start || equals == 1 {
-            return Some(first);
-        }
-        // Whose turn it was is busier. To hand on its turn to its neighbour would give that one two; so the turn passes.
-        let mut turns = (0..PASSES).map(|_| self.0.at(view.turn()));
-        turns.find(|p| view.is_open(*p) && !lowest.is_less_than(view.load(*p))).or(Some(first))
-    }
-
-    fn least_of_some(&self, view: &View<'_>) -> Option<usize> {
+    fn least_of_some(&self, view: &View<'_>) -> usize {
         let turn = view.turn();
-        let mut least: Option<(u64, usize, Load)> = None;
+        let mut least: Option<(u64, usize, f64)> = None;
         for ahead in 0..SAMPLE {
             let position = self.0.at(turn.wrapping_add(ahead));
             if view.is_open(position) {
                 let load = view.load(position);
-                if least.is_none_or(|(.., lowest)| load.is_less_than(lowest)) {
+                if least.is_none_or(|(.., lowest)| load < lowest) {
                     least = Some((ahead, position, load));
                 }
             }
@@ -63,6 +48,28 @@ impl LeastConnections {
         if passed > 0 {
             view.live.take_turns(passed);
         }
-        Some(least.map_or_else(|| self.0.at(turn), |(_, position, _)| position))
+        least.map_or_else(|| self.0.at(turn), |(_, position, _)| position)
     }
+}
+
+/// The open member of the lowest cost; if there are several, the one whose turn comes first.
+pub(super) fn cheapest_in_turn(turns: &Turns, view: &View<'_>, cost: impl Fn(usize) -> f64) -> Option<usize> {
+    let start = turns.at(view.turn());
+    let mut best: Option<(usize, f64)> = None;
+    let mut equals = 0;
+    for position in view.ring(start).filter(|p| view.is_open(*p)) {
+        let cost = cost(position);
+        match best.map(|(_, lowest)| cost.total_cmp(&lowest)) {
+            Some(Greater) => {}
+            Some(Equal) => equals += 1,
+            Some(Less) | None => (best, equals) = (Some((position, cost)), 1),
+        }
+    }
+    let (first, lowest) = best?;
+    if first == start || equals == 1 {
+        return Some(first);
+    }
+    // Whose turn it was costs more. To hand its turn on to its neighbour would give that one two; so the turn passes.
+    let mut turns = (0..PASSES).map(|_| turns.at(view.turn()));
+    turns.find(|p| view.is_open(*p) && cost(*p) <= lowest).or(Some(first))
 }

@@ -5,11 +5,16 @@
 //! a backend which was slow once is tried again; but the more requests it already has in flight, the less it fades, so that
 //! they do not all try it at once.
 //!
-//! Up to [`EXACT`] members, every pick looks at all of them; in larger pools at two, drawn by weight.
+//! Estimates that differ by less than a quarter or so are equal, and equals have smooth weighted turns: noise decides nothing.
+//!
+//! Up to 16 members, every pick looks at all of them; in larger pools at two, drawn by weight.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+use super::least_connections::cheapest_in_turn;
+use super::power_of_two::cheaper_of_two;
 use super::random::Weighted;
+use super::round_robin::Turns;
 use crate::balance::Millis;
 use crate::balance::rotation::View;
 
@@ -48,11 +53,12 @@ impl Ewma {
         });
     }
 
-    /// The estimate in microseconds, faded; at least 1.
+    /// The estimate in microseconds, faded and rounded down to a quarter of a power of two; at least 1.
     fn get(&self, in_flight: u32, now: Millis) -> f64 {
         let packed = self.0.load(Relaxed);
         let silence = now.saturating_sub(packed >> VALUE_BITS);
-        ((packed & MAX_US) as f64 * fade(silence, in_flight)).max(1.0)
+        let faded = ((packed & MAX_US) as f64 * fade(silence, in_flight)).max(1.0);
+        f64::from_bits(faded.to_bits() & !(u64::MAX >> 14))
     }
 }
 
@@ -65,35 +71,35 @@ fn fade(silence: Millis, in_flight: u32) -> f64 {
 
 /// See the module.
 #[derive(Debug)]
-pub(in crate::balance) struct PeakEwma(Weighted);
+pub(in crate::balance) struct PeakEwma {
+    turns: Turns,
+    weighted: Weighted,
+    mean_weight: f64,
+}
 
 impl PeakEwma {
-    pub(super) fn new(weights: impl Iterator<Item = u32>) -> Self {
-        Self(Weighted::new(weights))
+    pub(super) fn new(weights: impl ExactSizeIterator<Item = u32> + Clone) -> Self {
+        let mean_weight = weights.clone().map(f64::from).sum::<f64>() / weights.len() as f64;
+        Self { turns: Turns::new(weights.clone()), weighted: Weighted::new(weights), mean_weight }
     }
 
     pub(super) fn choose(&self, view: &View<'_>, bits: u64) -> Option<usize> {
-        let members = view.members.len();
-        if members <= EXACT {
-            // The start rotates, so that equals share.
-            let start = (view.turn() % members as u64) as usize;
-            let open = view.ring(start).filter(|p| view.is_open(*p));
-            return open.map(|p| (p, cost(view, p))).min_by(|a, b| a.1.total_cmp(&b.1)).map(|(p, _)| p);
+        let cost = |position| self.cost(view, position);
+        if view.members.len() <= EXACT {
+            return cheapest_in_turn(&self.turns, view, cost);
         }
-        let (first, second) = self.0.draw_two(bits);
-        let second_is_better = match (view.is_open(first), view.is_open(second)) {
-            (true, true) => cost(view, second) < cost(view, first),
-            (_, second_is_open) => second_is_open,
-        };
-        Some(if second_is_better { second } else { first })
+        Some(cheaper_of_two(&self.weighted, view, bits, cost))
     }
-}
 
-fn cost(view: &View<'_>, position: usize) -> f64 {
-    let member = &view.members[position];
-    let live = &member.backend.live;
-    let in_flight = live.in_flight();
-    live.ewma.get(in_flight, view.input.now) * (f64::from(in_flight) + 1.0) / f64::from(member.effective_weight())
+    /// Latency times load after the pick. The load before it counts per weight; what the pick adds does not, or else a heavy
+    /// member would be the cheapest of an idle pool each time.
+    fn cost(&self, view: &View<'_>, position: usize) -> f64 {
+        let member = &view.members[position];
+        let live = &member.backend.live;
+        let in_flight = live.in_flight();
+        let load = f64::from(in_flight) * self.mean_weight / f64::from(member.effective_weight());
+        live.ewma.get(in_flight, view.input.now) * (load + 1.0)
+    }
 }
 
 #[cfg(test)]
@@ -104,20 +110,20 @@ mod tests {
     fn rises_at_once_and_falls_slowly() {
         let ewma = Ewma::default();
         ewma.observe(Some(100_000), 1_000);
-        assert!((ewma.get(0, 1_000) - 100_000.0).abs() < 1.0, "a peak counts at once");
+        assert!((80_000.0..=100_000.0).contains(&ewma.get(0, 1_000)), "a peak counts at once");
         ewma.observe(Some(10_000), 2_000);
         let after = ewma.get(0, 2_000);
-        assert!((90_000.0..100_000.0).contains(&after), "{after}");
+        assert!((75_000.0..95_000.0).contains(&after), "{after}");
         ewma.observe(Some(10_000), 60_000);
         let later = ewma.get(0, 60_000);
-        assert!((10_000.0..11_000.0).contains(&later), "{later}");
+        assert!((8_000.0..11_000.0).contains(&later), "{later}");
     }
 
     #[test]
     fn a_failure_is_a_very_slow_answer() {
         let ewma = Ewma::default();
         ewma.observe(None, 1_000);
-        assert!(ewma.get(0, 1_000) >= 5_000_000.0);
+        assert!(ewma.get(0, 1_000) >= 4_000_000.0);
     }
 
     #[test]

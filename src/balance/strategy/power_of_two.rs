@@ -13,11 +13,13 @@ impl PowerOfTwo {
     }
 
     pub(super) fn choose(&self, view: &View<'_>, bits: u64) -> usize {
-        let (first, second) = self.0.draw_two(bits);
-        let second_is_better = match (view.is_open(first), view.is_open(second)) {
-            (true, true) => view.load(second).is_less_than(view.load(first)),
-            (_, second_is_open) => second_is_open,
-        };
-        if second_is_better { second } else { first }
+        cheaper_of_two(&self.0, view, bits, |position| view.load(position))
     }
+}
+
+/// Of two members by chance, the one of the lower cost; an open one if there is one.
+pub(super) fn cheaper_of_two(weighted: &Weighted, view: &View<'_>, bits: u64, cost: impl Fn(usize) -> f64) -> usize {
+    let (first, second) = weighted.draw_two(bits);
+    let cost = |position| if view.is_open(position) { cost(position) } else { f64::INFINITY };
+    if cost(second) < cost(first) { second } else { first }
 }

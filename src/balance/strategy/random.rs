@@ -19,10 +19,9 @@ impl Weighted {
     /// At least one member, no weight 0.
     pub(super) fn new(weights: impl Iterator<Item = u32>) -> Self {
         // Scaled by the number of members, the average weight is `total`: the size of a cell.
-        let mut left: Vec<u64> = weights.map(u64::from).collect();
-        let total: u64 = left.iter().sum();
-        let members = left.len() as u64;
-        left.iter_mut().for_each(|w| *w *= members);
+        let weights: Vec<u64> = weights.map(u64::from).collect();
+        let total: u64 = weights.iter().sum();
+        let mut left: Vec<u64> = weights.iter().map(|w| w * weights.len() as u64).collect();
         let mut cells: Box<[_]> = (0..left.len()).map(|alias| Cell { cut: total, alias }).collect();
         let (mut small, mut large): (Vec<_>, Vec<_>) = (0..left.len()).partition(|i| left[*i] < total);
         while let (Some(poor), Some(rich)) = (small.pop(), large.pop()) {

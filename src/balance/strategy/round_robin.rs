@@ -49,15 +49,16 @@ impl Turns {
 
 /// nginx's rule: everybody gains its weight, the highest has the turn and pays back the sum of the weights.
 fn smooth(weights: &[u64], length: u64) -> Box<[u16]> {
-    let mut credits = vec![0i64; weights.len()];
-    (0..length)
-        .map(|_| {
-            credits.iter_mut().zip(weights).for_each(|(credit, weight)| *credit += *weight as i64);
-            let best = (0..credits.len()).rev().max_by_key(|i| credits[*i]).unwrap_or(0);
-            credits[best] -= length as i64;
-            best as u16
-        })
-        .collect()
+    let mut credits = vec![0; weights.len()];
+    let turn = |_| {
+        for (credit, weight) in credits.iter_mut().zip(weights) {
+            *credit += weight.cast_signed();
+        }
+        let best = (0..credits.len()).rev().max_by_key(|i| credits[*i]).unwrap_or(0);
+        credits[best] -= length.cast_signed();
+        best as u16
+    };
+    (0..length).map(turn).collect()
 }
 
 fn halve(sums: &[u64], turn: u64) -> usize {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, sleep_until};
 
 use super::Checks;
@@ -14,11 +14,10 @@ use super::pace::Pace;
 use super::probe::Finding;
 use crate::balance::backend::{Backend, Spec, Verdict};
 use crate::balance::health::{Flip, Health};
-use crate::balance::pool::Pool;
 use crate::balance::snapshot::CheckResult;
 use crate::clock;
 use crate::config::HealthCheck;
-use crate::control::{announce, entropy};
+use crate::control::entropy;
 use crate::event::{Event, EventBus};
 
 /// Shortest time between the beginnings of a check and of one that was asked for.
@@ -26,13 +25,14 @@ const SOON: Duration = Duration::from_millis(200);
 
 /// See the module.
 pub(super) struct Patrol<P> {
-    pub(super) pool: Arc<Pool>,
     pub(super) backend: Arc<Backend>,
     pub(super) checks: Arc<Checks>,
     pub(super) pace: Pace,
     /// One check.
     pub(super) probe: P,
     pub(super) bus: EventBus,
+    /// Asks for a new rotation.
+    pub(super) stale: Arc<Notify>,
     /// Where to say that the backend has come back.
     pub(super) recovered: mpsc::UnboundedSender<Arc<Backend>>,
 }
@@ -61,7 +61,7 @@ impl<P: AsyncFn(&Spec, &HealthCheck) -> Finding> Patrol<P> {
         if let Some(Flip { from, to }) = flip {
             self.backend.live.set_verdict(to, clock::now());
             self.bus.publish(Event::HealthChanged { backend, from, to, detail });
-            announce::refresh(&self.pool, &self.bus);
+            self.stale.notify_one();
             if (from, to) == (Verdict::Unhealthy, Verdict::Healthy) {
                 // Without a detector there is nobody to tell.
                 let _ = self.recovered.send(Arc::clone(&self.backend));

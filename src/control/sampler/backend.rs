@@ -36,13 +36,6 @@ pub(super) struct Deed {
     pub(super) tick: Tick,
 }
 
-/// What a backend was given over a window, and what would have been fair.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Portion {
-    pub(super) picked: u64,
-    pub(super) owed: f64,
-}
-
 /// A backend's share and fair share of its pool's requests, for each window.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Shares {
@@ -81,12 +74,9 @@ impl BackendSampler {
         self.series.add(tick, now);
     }
 
-    /// What it was given over each window, and what would have been fair.
-    pub(super) fn portions(&self) -> [Portion; 3] {
-        self.series.windows.each_ref().map(|window| {
-            let Figures { picked, owed, .. } = window.figures();
-            Portion { picked, owed }
-        })
+    /// Its figures over each window.
+    pub(super) fn figures(&self) -> [Figures; 3] {
+        self.series.figures()
     }
 
     /// Failures that have not been told yet.
@@ -96,8 +86,8 @@ impl BackendSampler {
         news.map(|(index, times)| Event::AttemptsFailed { backend: id.clone(), failure: Failure::ALL[index], times })
     }
 
-    /// How it looks now.
-    pub(super) fn view(&self, shares: Shares, ramp_percent: u32, now: Millis) -> BackendView {
+    /// How it looks now, given its figures.
+    pub(super) fn view(&self, figures: &[Figures; 3], shares: Shares, ramp_percent: u32, now: Millis) -> BackendView {
         let Backend { spec, live } = &*self.backend;
         let log = self.checks.as_ref().map(|checks| checks.log());
         let (rise, fall) = self.checks.as_ref().map_or((0, 0), |checks| checks.thresholds());
@@ -125,8 +115,8 @@ impl BackendSampler {
             failures: happened(Failure::ALL.map(Failure::words), self.counts.failures),
             share: shares.share,
             fair_share: shares.fair_share,
-            windows: self.series.windows.each_ref().map(|window| window.traffic(now)),
-            histogram: self.series.windows[0].histogram(),
+            windows: self.series.traffic(figures, now),
+            histogram: self.series.histogram(),
             history: self.series.history(),
         }
     }

@@ -7,7 +7,7 @@ use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::backend::{BackendSampler, Deed, Portion, Shares, happened};
+use super::backend::{BackendSampler, Deed, Shares, happened};
 use super::counts::{Counts, merge};
 use super::fair;
 use super::series::Series;
@@ -89,9 +89,11 @@ impl PoolSampler {
     /// How it looks now.
     pub(super) fn view(&self, tally: &Tally, now: Millis) -> PoolView {
         let rotation = self.pool.rotation();
-        let portions: Vec<[Portion; 3]> = self.backends.iter().map(BackendSampler::portions).collect();
-        let shares = self.shares(&portions);
-        let views = self.backends.iter().enumerate();
+        let figures: Vec<[Figures; 3]> = self.backends.iter().map(BackendSampler::figures).collect();
+        let shares = self.shares(&figures);
+        let view = |(index, backend): (usize, &BackendSampler)| {
+            backend.view(&figures[index], shares[index], rotation.ramp_percent(index), now)
+        };
         PoolView {
             name: self.pool.name().clone(),
             hosts: self.hosts.clone(),
@@ -101,32 +103,32 @@ impl PoolSampler {
             in_flight: self.pool.in_flight(),
             queued: tally.queued[self.index].load(Relaxed) as u32,
             rps: self.series.rps(),
-            failing_open: self.pool.failing_open(),
-            windows: self.series.windows.each_ref().map(|window| window.traffic(now)),
-            keel: [0, 1, 2].map(|window| self.keel(&portions, window)),
+            failing_open: rotation.failing_open(),
+            windows: self.series.traffic(&self.series.figures(), now),
+            keel: [0, 1, 2].map(|window| self.keel(&figures, window)),
             own_answers: happened(Cause::ALL.map(Cause::words), self.answers),
             history: self.series.history(),
-            backends: views.map(|(index, backend)| backend.view(shares[index], rotation.ramp_percent(index), now)).collect(),
+            backends: self.backends.iter().enumerate().map(view).collect(),
         }
     }
 
-    fn keel(&self, portions: &[[Portion; 3]], window: usize) -> Keel {
-        let load = |(backend, portion): (&Arc<Backend>, &[Portion; 3])| Load {
+    fn keel(&self, figures: &[[Figures; 3]], window: usize) -> Keel {
+        let load = |(backend, figures): (&Arc<Backend>, &[Figures; 3])| Load {
             backend: backend.spec.id.backend.clone(),
-            actual: portion[window].picked,
-            expected: portion[window].owed,
+            actual: figures[window].picked,
+            expected: figures[window].owed,
         };
-        Keel::of(&iter::zip(self.pool.backends(), portions).map(load).collect::<Vec<_>>())
+        Keel::of(&iter::zip(self.pool.backends(), figures).map(load).collect::<Vec<_>>())
     }
 
-    /// Shares over each window; without requests, what is fair now is fair.
-    fn shares(&self, portions: &[[Portion; 3]]) -> Vec<Shares> {
-        let mut shares = vec![Shares::default(); portions.len()];
+    /// Each backend's shares over each window; without requests, what is fair now is fair.
+    fn shares(&self, figures: &[[Figures; 3]]) -> Vec<Shares> {
+        let mut shares = vec![Shares::default(); figures.len()];
         for window in 0..3 {
-            let picked: u64 = portions.iter().map(|portion| portion[window].picked).sum();
-            let owed: f64 = portions.iter().map(|portion| portion[window].owed).sum();
-            for ((shares, portion), fair) in shares.iter_mut().zip(portions).zip(&self.fair) {
-                let Portion { picked: own, owed: due } = portion[window];
+            let picked: u64 = figures.iter().map(|figures| figures[window].picked).sum();
+            let owed: f64 = figures.iter().map(|figures| figures[window].owed).sum();
+            for ((shares, figures), fair) in shares.iter_mut().zip(figures).zip(&self.fair) {
+                let Figures { picked: own, owed: due, .. } = figures[window];
                 shares.share[window] = if picked > 0 { own as f64 / picked as f64 } else { 0.0 };
                 shares.fair_share[window] = if owed > 0.0 { due / owed } else { *fair };
             }

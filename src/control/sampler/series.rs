@@ -1,12 +1,13 @@
 //! What is kept of one backend or one pool over time: the windows, the seconds of the charts, the present rate.
 
+use std::array;
 use std::collections::VecDeque;
 
 use super::counts::{Latencies, merge};
-use super::window::{Tick, Window};
+use super::window::{Figures, Tick, Window};
 use crate::balance::Millis;
 use crate::balance::histogram::quantile;
-use crate::balance::snapshot::{HISTORY, Second, WINDOWS};
+use crate::balance::snapshot::{HISTORY, Second, Traffic, WINDOWS};
 
 /// Milliseconds that the rate is taken over.
 const RATE_SPAN: Millis = 5000;
@@ -14,8 +15,7 @@ const RATE_SPAN: Millis = 5000;
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Series {
-    /// One for each of [`WINDOWS`].
-    pub(super) windows: [Window; 3],
+    windows: [Window; 3],
     seconds: Seconds,
     rate: Rate,
 }
@@ -31,6 +31,21 @@ impl Series {
         self.windows.iter_mut().for_each(|window| window.add(tick, now));
         self.seconds.add(tick, now);
         self.rate.add(tick.figures.requests, now);
+    }
+
+    /// Each window's figures.
+    pub(super) fn figures(&self) -> [Figures; 3] {
+        self.windows.each_ref().map(Window::figures)
+    }
+
+    /// Each window as everybody sees it, given its figures.
+    pub(super) fn traffic(&self, figures: &[Figures; 3], now: Millis) -> [Traffic; 3] {
+        array::from_fn(|window| self.windows[window].traffic(&figures[window], now))
+    }
+
+    /// Latency over the first window as (microseconds, count) per bucket that is not empty.
+    pub(super) fn histogram(&self) -> Vec<(u64, u64)> {
+        self.windows[0].histogram()
     }
 
     /// Finished requests per second, over the last 5 s.
@@ -115,7 +130,6 @@ impl Rate {
 mod tests {
     use super::*;
     use crate::balance::histogram::bucket;
-    use crate::control::sampler::window::Figures;
 
     fn tick(requests: u64, us: u64) -> Tick {
         let figures = Figures { requests, errors: requests / 2, ..Figures::default() };

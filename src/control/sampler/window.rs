@@ -77,13 +77,21 @@ pub(super) struct Window {
     slot_ms: Millis,
     began: Millis,
     slots: VecDeque<Slot>,
+    /// Sum of the slots' latencies, and their number.
     latencies: Box<[u32; BUCKETS]>,
+    measured: u64,
 }
 
 impl Window {
     /// An empty window of so many seconds, watched from `now` on.
     pub(super) fn new(seconds: u64, now: Millis) -> Self {
-        Self { slot_ms: seconds * 1000 / SLOTS, began: now, slots: VecDeque::new(), latencies: Box::new([0; BUCKETS]) }
+        Self {
+            slot_ms: seconds * 1000 / SLOTS,
+            began: now,
+            slots: VecDeque::new(),
+            latencies: Box::new([0; BUCKETS]),
+            measured: 0,
+        }
     }
 
     /// Adds what happened just before `now`, and lets go of what is too old.
@@ -92,6 +100,7 @@ impl Window {
         let outdated = self.slots.partition_point(|slot| slot.number + SLOTS <= number);
         for (bucket, count) in self.slots.drain(..outdated).flat_map(|slot| slot.tick.latencies) {
             self.latencies[usize::from(bucket)] -= count;
+            self.measured -= u64::from(count);
         }
         if self.slots.back().is_none_or(|slot| slot.number < number) {
             self.slots.push_back(Slot { number, tick: Tick::default() });
@@ -102,6 +111,7 @@ impl Window {
         }
         for (bucket, count) in &tick.latencies {
             self.latencies[usize::from(*bucket)] += count;
+            self.measured += u64::from(*count);
         }
     }
 
@@ -112,9 +122,8 @@ impl Window {
         sum
     }
 
-    /// The window as everybody sees it.
-    pub(super) fn traffic(&self, now: Millis) -> Traffic {
-        let figures = self.figures();
+    /// The window as everybody sees it, given its [`Self::figures`].
+    pub(super) fn traffic(&self, figures: &Figures, now: Millis) -> Traffic {
         let first = self.slots.front().map_or(now, |slot| slot.number * self.slot_ms);
         let [p50_us, p90_us, p99_us] = self.quantiles();
         Traffic {
@@ -140,17 +149,18 @@ impl Window {
 
     /// The 0.5, 0.9 and 0.99 quantiles in one pass.
     fn quantiles(&self) -> [Option<u64>; 3] {
-        let total: u64 = self.latencies.iter().map(|count| u64::from(*count)).sum();
-        let mut found = [None; 3];
         let mut seen = 0;
-        let mut wanted = [50, 90, 99].map(|percent| (total * percent).div_ceil(100)).into_iter().enumerate().peekable();
-        for (bucket, count) in self.latencies.iter().enumerate().filter(|(_, count)| **count > 0) {
-            seen += u64::from(*count);
-            while let Some((at, _)) = wanted.next_if(|(_, rank)| seen >= *rank) {
-                found[at] = Some(bucket_mid(bucket));
+        let mut filled = self.latencies.iter().enumerate().filter(|(_, count)| **count > 0);
+        let mut last = None;
+        [50, 90, 99].map(|percent| {
+            let rank = (self.measured * percent).div_ceil(100);
+            while seen < rank {
+                let (bucket, count) = filled.next()?;
+                seen += u64::from(*count);
+                last = Some(bucket_mid(bucket));
             }
-        }
-        found
+            last
+        })
     }
 }
 
@@ -166,25 +176,27 @@ mod tests {
 
     #[test]
     fn a_window_covers_what_it_says_and_forgets_the_rest() {
+        let traffic = |window: &Window, now| window.traffic(&window.figures(), now);
+        let covered = |window: &Window, now| (traffic(window, now).seconds.round() as u64, traffic(window, now).requests);
         let mut window = Window::new(60, 2_000);
         window.add(&requests(10, 1000), 3_000);
-        assert_eq!((window.traffic(3_000).seconds, window.traffic(3_000).requests), (1.0, 10));
+        assert_eq!(covered(&window, 3_000), (1, 10));
         window.add(&requests(1, 9000), 59_000);
-        assert_eq!((window.traffic(59_000).seconds, window.traffic(59_000).requests), (57.0, 11));
+        assert_eq!(covered(&window, 59_000), (57, 11));
         assert_eq!(window.histogram().len(), 2);
         window.add(&requests(1, 9000), 61_000);
-        assert_eq!((window.traffic(61_000).seconds, window.traffic(61_000).requests), (56.0 - 50.0, 2));
+        assert_eq!(covered(&window, 61_000), (6, 2));
         assert_eq!(window.histogram().len(), 1);
         window.add(&Tick::default(), 600_000);
-        assert_eq!(window.traffic(600_000).requests, 0);
-        assert_eq!(window.traffic(600_000).p99_us, None);
+        let traffic = traffic(&window, 600_000);
+        assert_eq!((traffic.requests, traffic.p99_us), (0, None));
     }
 
     #[test]
     fn quantiles_agree_with_the_cores() {
         let mut window = Window::new(60, 0);
         (1..=777).for_each(|n| window.add(&requests(n % 7, n * n), n));
-        let traffic = window.traffic(1000);
+        let traffic = window.traffic(&window.figures(), 1000);
         let counts = || window.latencies.iter().map(|n| u64::from(*n)).enumerate();
         assert_eq!([traffic.p50_us, traffic.p90_us, traffic.p99_us], [0.5, 0.9, 0.99].map(|q| quantile(counts(), q)));
     }

@@ -7,6 +7,7 @@ use tokio::time::sleep;
 use super::*;
 use crate::balance::backend::{Eligibility, Mode};
 use crate::control::fixture;
+use crate::control::health_check::keep_fresh;
 use crate::control::health_check::probe::{CheckError, Passed};
 use crate::event::Stamped;
 
@@ -21,12 +22,12 @@ struct Ward {
     /// 0 = refused, else a status.
     answer: watch::Sender<u16>,
     begun: Arc<AtomicUsize>,
-    patrol: AbortHandle,
+    tasks: [AbortHandle; 2],
 }
 
 impl Drop for Ward {
     fn drop(&mut self) {
-        self.patrol.abort();
+        self.tasks.iter().for_each(AbortHandle::abort);
     }
 }
 
@@ -53,9 +54,11 @@ impl Ward {
             }
         };
         let pace = Pace::new(2 * SECOND, 0, 1, 2);
-        let patrol = Patrol { pool, backend: Arc::clone(&backend), checks: Arc::clone(&checks), pace, probe, bus, recovered };
-        let patrol = tokio::spawn(patrol.run()).abort_handle();
-        Self { backend, checks, events, recovered: recoveries, answer, begun, patrol }
+        let stale = Arc::new(Notify::new());
+        let fresh = tokio::spawn(keep_fresh(pool, Arc::clone(&stale), bus.clone()));
+        let patrol = Patrol { backend: Arc::clone(&backend), checks: Arc::clone(&checks), pace, probe, bus, stale, recovered };
+        let tasks = [tokio::spawn(patrol.run()), fresh].map(|task| task.abort_handle());
+        Self { backend, checks, events, recovered: recoveries, answer, begun, tasks }
     }
 
     /// The next event, printed, and the milliseconds that it took.

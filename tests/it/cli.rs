@@ -1,0 +1,120 @@
+//! The command line: first contact, exit codes, and one clear line when something is wrong.
+
+use std::fs;
+use std::net::TcpListener;
+
+use crate::support::keel::{Run, config_dir, pool, run};
+use crate::support::script::ok;
+use crate::support::upstream::upstream;
+
+/// One line on stderr that says all of this, nothing on stdout, and this exit code.
+#[track_caller]
+fn assert_refused(run: &Run, code: i32, says: &[&str]) {
+    assert_eq!(run.code, Some(code), "{}", run.stderr);
+    assert_eq!(run.stdout, "");
+    assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);
+    for words in says {
+        assert!(run.stderr.contains(words), "{words:?} is not in {:?}", run.stderr);
+    }
+}
+
+#[test]
+fn a_missing_config_is_one_clear_line() {
+    for command in ["serve", "run", "check"] {
+        assert_refused(&run(&[command, "-c", "/nowhere/config.yaml"]), 2, &["/nowhere/config.yaml"]);
+    }
+}
+
+#[test]
+fn an_unreadable_config_is_one_clear_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().to_str().unwrap();
+    assert_refused(&run(&["serve", "-c", path]), 2, &[path]);
+}
+
+#[test]
+fn a_used_port_is_one_clear_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("config.yaml");
+    let serve = |yaml: String| {
+        fs::write(&path, yaml).unwrap();
+        run(&["serve", "-c", path.to_str().unwrap()])
+    };
+    let pools = pool(&[&upstream(ok("ok"))]);
+    assert_refused(&serve(format!("listen: {address}\n{pools}")), 1, &[&address, "in use"]);
+    let admin = serve(format!("listen: 127.0.0.1:0\nadmin: {{listen: \"{address}\"}}\n{pools}"));
+    assert_refused(&admin, 1, &[&address, "in use"]);
+}
+
+#[test]
+fn check_is_content_with_a_good_config() {
+    let (_dir, path) = config_dir("127.0.0.1:0", pool(&[&upstream(ok("ok"))]));
+    let run = run(&["check", "-c", path.to_str().unwrap()]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
+#[test]
+fn check_names_every_problem_by_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("broken.yaml");
+    let yaml = "listen: 127.0.0.1:0\npools:\n  - name: web\n    strategy: round_robbin\n    backends:\n      \
+                - {url: \"http://127.0.0.1:9001\", weight: 999}\n      - {url: \"ftp://127.0.0.1\"}\n    retyr: {attempts: 1}\n";
+    fs::write(&path, yaml).unwrap();
+    let name = path.to_str().unwrap();
+    for command in ["check", "serve"] {
+        let run = run(&[command, "-c", name]);
+        assert_eq!(run.code, Some(2), "{}", run.stderr);
+        let said = format!("{}{}", run.stdout, run.stderr);
+        for (line, words) in [(4, "round_robin"), (6, "weight"), (7, "http"), (8, "retry")] {
+            let place = format!("{name}:{line}:");
+            let named = said.lines().any(|text| text.contains(&place) && text.contains(words));
+            assert!(named, "line {line} ({words}) is not named in\n{said}");
+        }
+        assert!(!said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
+fn the_sample_config_is_good() {
+    let run = run(&["check", "-c", concat!(env!("CARGO_MANIFEST_DIR"), "/config.yaml")]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
+#[test]
+fn help_names_every_command() {
+    let run_help = run(&["--help"]);
+    assert_eq!(run_help.code, Some(0));
+    for command in ["run", "demo", "serve", "check", "completions", "man"] {
+        assert!(run_help.stdout.contains(command), "{command} is not in\n{}", run_help.stdout);
+        let own = run(&[command, "--help"]);
+        assert_eq!(own.code, Some(0), "{command} --help: {}", own.stderr);
+    }
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    let run = run(&["--version"]);
+    assert_eq!((run.code, run.stdout.trim()), (Some(0), concat!("evenkeel ", env!("CARGO_PKG_VERSION"))));
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    for args in [&["--nonsense"][..], &["nonsense"], &["completions", "nonsense"]] {
+        let run = run(args);
+        assert_eq!((run.code, run.stdout.as_str()), (Some(2), ""), "{args:?}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn completions_and_the_manual_are_for_this_program() {
+    for shell in ["bash", "zsh", "fish"] {
+        let run = run(&["completions", shell]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        assert!(run.stdout.contains("evenkeel") && run.stdout.contains("demo"), "{shell}");
+    }
+    let man = run(&["man"]);
+    assert_eq!(man.code, Some(0));
+    assert!(man.stdout.contains(".TH evenkeel"), "{}", man.stdout);
+}

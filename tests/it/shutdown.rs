@@ -1,0 +1,112 @@
+//! Stopping in order, and at once.
+
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+
+use crate::support::client::Client;
+use crate::support::eventually;
+use crate::support::keel::{Keel, pool};
+use crate::support::script::{Gate, held, held_midway, ok, stalls_before_the_head, switches_protocols};
+use crate::support::upstream::{Upstream, upstream};
+
+const GET: &str = "GET / HTTP/1.1\r\nhost: test\r\n\r\n";
+
+/// As many clients as asked for, each with a request that its backend has received.
+fn busy(keel: &Keel, backend: &Upstream, clients: usize) -> Vec<Client> {
+    let clients: Vec<_> = (0..clients)
+        .map(|_| {
+            let mut client = keel.client();
+            client.send(GET);
+            client
+        })
+        .collect();
+    eventually("every request at the backend", || (backend.hits() == clients.len()).then_some(()));
+    clients
+}
+
+#[test]
+fn what_is_in_flight_is_finished() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let gate = Gate::default();
+        let backend = upstream(held(&gate, "slow"));
+        let mut keel = Keel::serve(pool(&[&backend]));
+        let clients = busy(&keel, &backend, 20);
+        keel.signal(signal);
+        keel.line("shutting down");
+        eventually("no longer ready", || (keel.ask_admin("/readyz").status == 503).then_some(()));
+        eventually("no new connections", || TcpStream::connect(keel.address).is_err().then_some(()));
+        gate.open();
+        for mut client in clients {
+            let response = client.response();
+            assert_eq!(response.text(), "slow");
+            assert_eq!(response.head.get("connection"), Some("close"), "the client learns that this was the last one");
+        }
+        assert_eq!(keel.exit_code(), Some(0));
+        keel.line("every request was finished");
+    }
+}
+
+#[test]
+fn an_answer_under_way_is_finished() {
+    let gate = Gate::default();
+    let backend = upstream(held_midway(&gate, "first ", "last"));
+    let mut keel = Keel::serve(pool(&[&backend]));
+    let mut client = keel.client();
+    client.send(GET).head();
+    assert_eq!(client.some().unwrap(), b"first ");
+    keel.signal(Signal::TERM);
+    keel.line("shutting down");
+    gate.open();
+    assert_eq!(client.some().unwrap(), b"last");
+    assert_eq!(keel.exit_code(), Some(0));
+}
+
+#[test]
+fn idle_connections_do_not_hold_it_up() {
+    let backend = upstream(ok("ok"));
+    let mut keel = Keel::serve(format!("shutdown: {{grace: 1h}}\n{}", pool(&[&backend])));
+    let mut clients: Vec<_> = (0..4).map(|_| keel.client()).collect();
+    clients.iter_mut().skip(1).for_each(|client| assert_eq!(client.get("/").text(), "ok"));
+    keel.signal(Signal::TERM);
+    assert_eq!(keel.exit_code(), Some(0));
+    assert!(clients.iter_mut().all(Client::is_at_end));
+}
+
+#[test]
+fn the_grace_ends_what_does_not_end() {
+    let backend = upstream(stalls_before_the_head());
+    let mut keel = Keel::serve(format!("shutdown: {{grace: 300ms}}\n{}", pool(&[&backend])));
+    let clients = busy(&keel, &backend, 2);
+    keel.signal(Signal::TERM);
+    assert_eq!(keel.exit_code(), Some(0));
+    keel.line("2 requests were cut");
+    drop(clients);
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    let backend = upstream(stalls_before_the_head());
+    let mut keel = Keel::serve(format!("shutdown: {{grace: 1h}}\n{}", pool(&[&backend])));
+    let clients = busy(&keel, &backend, 2);
+    keel.signal(Signal::TERM);
+    keel.line("shutting down");
+    keel.signal(Signal::TERM);
+    assert_eq!(keel.exit_code(), Some(130));
+    drop(clients);
+}
+
+#[test]
+fn a_tunnel_is_in_flight_too() {
+    let backend = upstream(switches_protocols());
+    let mut keel = Keel::serve(format!("shutdown: {{grace: 1h}}\n{}", pool(&[&backend])));
+    let mut client = keel.client();
+    client.send("GET / HTTP/1.1\r\nhost: test\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n").head();
+    keel.signal(Signal::TERM);
+    keel.line("shutting down");
+    client.send("still here");
+    assert_eq!(client.some().unwrap(), b"still here");
+    client.finish();
+    assert!(client.is_at_end());
+    assert_eq!(keel.exit_code(), Some(0));
+}
