@@ -1,16 +1,34 @@
-//! The configuration, checked and ready to use. Below this room nothing validates again.
+//! The configuration, checked and ready to use, with its defaults. Below this room nothing validates again.
 //!
-//! [`load`] reads a file and collects *every* problem.
+//! [`load()`] reads a file and collects *every* problem: `yaml` makes a tree of it; `file`, `pool` and `apps` walk the tree
+//! with a `reader` and say what each key means; `report` finds the lines of whatever was wrong.
+
+mod address;
+mod apps;
+mod file;
+mod load;
+mod node;
+mod place;
+mod pool;
+mod reader;
+mod report;
+#[cfg(test)]
+mod tests;
+mod value;
+mod yaml;
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use rustix::process::{Resource, getrlimit};
 
 use crate::balance::pool::Settings;
+
+pub use self::load::{load, parse, parse_str};
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +85,12 @@ pub struct Limits {
     pub uri_bytes: usize,
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self { max_connections: auto_connections(), header_bytes: 32 << 10, headers: 100, uri_bytes: 8 << 10 }
+    }
+}
+
 /// Time-outs towards clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientTimeouts {
@@ -78,6 +102,16 @@ pub struct ClientTimeouts {
     pub request_body_idle: Duration,
 }
 
+impl Default for ClientTimeouts {
+    fn default() -> Self {
+        Self {
+            client_header: Duration::from_secs(10),
+            client_idle: Duration::from_secs(60),
+            request_body_idle: Duration::from_secs(30),
+        }
+    }
+}
+
 /// One pool.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PoolConfig {
@@ -85,7 +119,7 @@ pub struct PoolConfig {
     pub balance: Settings,
     /// Hosts it serves; empty = every host that no other pool serves.
     pub hosts: Vec<HostPattern>,
-    /// Path prefix it serves, starting with `/`. Longest match wins; matches whole segments.
+    /// Path prefix it serves: `/`, or starts with `/` and does not end with it. Longest match wins; matches whole segments.
     pub path_prefix: String,
     /// What `consistent_hash` hashes.
     pub hash_key: HashKey,
@@ -155,6 +189,19 @@ pub struct HealthCheck {
     pub jitter_percent: u32,
 }
 
+impl Default for HealthCheck {
+    fn default() -> Self {
+        Self {
+            kind: CheckKind::Http { path: CHECK_PATH.to_owned(), expect_status: vec![CHECK_STATUSES] },
+            interval: Duration::from_secs(2),
+            timeout: Duration::from_secs(1),
+            rise: 2,
+            fall: 3,
+            jitter_percent: 10,
+        }
+    }
+}
+
 /// How to check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckKind {
@@ -168,6 +215,9 @@ pub enum CheckKind {
     /// A connection can be made.
     Tcp,
 }
+
+const CHECK_PATH: &str = "/";
+const CHECK_STATUSES: (u16, u16) = (200, 399);
 
 /// Further tries of a request that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,6 +234,18 @@ pub struct Retry {
     pub replay_body: usize,
 }
 
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: 2,
+            budget_percent: 20,
+            backoff_min: Duration::from_millis(25),
+            backoff_max: Duration::from_millis(250),
+            replay_body: 64 << 10,
+        }
+    }
+}
+
 /// Time-outs towards backends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UpstreamTimeouts {
@@ -195,6 +257,12 @@ pub struct UpstreamTimeouts {
     pub stream_idle: Duration,
 }
 
+impl Default for UpstreamTimeouts {
+    fn default() -> Self {
+        Self { connect: Duration::from_secs(2), response_head: Duration::from_secs(30), stream_idle: Duration::from_secs(300) }
+    }
+}
+
 /// Waiting for a backend with room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Queue {
@@ -202,6 +270,12 @@ pub struct Queue {
     pub size: u32,
     /// How long one may wait.
     pub timeout: Duration,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self { size: 1024, timeout: Duration::from_secs(1) }
+    }
 }
 
 /// Something wrong in a config file.
@@ -219,6 +293,18 @@ pub struct Problem {
     pub message: String,
 }
 
+impl fmt::Display for Problem {
+    /// `FILE:LINE:COL  pools[0].backends[1].weight: what is wrong; what is allowed`, without the parts that are unknown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if self.line > 0 {
+            write!(f, ":{}:{}", self.line, self.column)?;
+        }
+        let colon = if self.path.is_empty() { "" } else { ": " };
+        write!(f, "  {}{colon}{}", self.path, self.message)
+    }
+}
+
 /// A config and what deserves a look in it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loaded {
@@ -228,10 +314,14 @@ pub struct Loaded {
     pub warnings: Vec<Problem>,
 }
 
-/// Reads and checks a file. Never panics, whatever the file holds.
-///
-/// # Errors
-/// Every problem found, in the order of the file. A file that cannot be read is one problem.
-pub fn load(_path: &Path) -> Result<Loaded, Vec<Problem>> {
-    unimplemented!()
+/// One worker per core.
+fn auto_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).min(256)
+}
+
+/// Each client connection may need one towards a backend, and something has to be left for everything else: four fifths
+/// of half the file descriptors this process may open.
+fn auto_connections() -> usize {
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    (descriptors / 2 / 5 * 4).clamp(64, 1_000_000) as usize
 }

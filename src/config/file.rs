@@ -1,0 +1,100 @@
+//! The top of the file: listeners, threads, the admin API, limits and time-outs towards clients. Pools are in
+//! [`super::pool`].
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use super::address::{admin, network, socket};
+use super::node::Node;
+use super::pool::{self, Routes};
+use super::reader::{Claims, Section, Value};
+use super::value::{auto_or, choice, duration, size, time, whole};
+use super::{AdminListen, ClientTimeouts, Config, Limits, OnHangup, PoolConfig, apps, auto_workers};
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+/// A whole file.
+pub(super) fn config(root: &Value<'_>) -> Option<Config> {
+    if *root.node() == Node::Null {
+        root.problem("the file is empty; write at least pools:");
+        return None;
+    }
+    root.section(|top| Config {
+        listen: listen(top),
+        workers: top.value("workers", auto_or(auto_workers(), whole(1..=256)), auto_workers()),
+        admin: admin_listen(top),
+        on_hangup: top.value("on_hangup", choice(&[("drain", OnHangup::Drain), ("serve", OnHangup::Serve)]), OnHangup::Drain),
+        shutdown_grace: top.section("shutdown", |shutdown| shutdown.value("grace", duration, Duration::from_secs(30))),
+        limits: top.section("limits", limits),
+        timeouts: top.section("timeouts", client_timeouts),
+        trusted_proxies: top
+            .get("trusted_proxies")
+            .map_or_else(Vec::new, |value| value.any_number().iter().filter_map(|item| item.read(network)).collect()),
+        pools: pools(top),
+    })
+}
+
+fn listen(top: &Section<'_>) -> Vec<SocketAddr> {
+    let Some(value) = top.get("listen") else {
+        let host = if top.has("apps") { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
+        return vec![(host, 8080).into()];
+    };
+    let mut taken = Claims::default();
+    let mut address = |item: &Value<'_>| {
+        let address = item.read(socket)?;
+        if address.port() != 0
+            && let Some(first) = taken.claim(&address.to_string(), item)
+        {
+            item.problem(format!("{address} is taken by {first}; write each address once"));
+        }
+        Some(address)
+    };
+    value.one_or_more().iter().filter_map(&mut address).collect()
+}
+
+fn pools(top: &Section<'_>) -> Vec<PoolConfig> {
+    const EXAMPLE: &str = "a list such as [{name: web, backends: [\"http://127.0.0.1:9001\"]}]";
+    let mut routes = Routes::default();
+    match (top.get("pools"), top.get("apps")) {
+        (Some(pools), None) => pools.sections(|section| pool::pool(section, &mut routes)),
+        (None, Some(apps)) => apps.sections(|section| apps::app(section, &mut routes)),
+        (Some(_), Some(apps)) => {
+            apps.problem("another spelling of pools; write one of the two");
+            Vec::new()
+        }
+        (None, None) => {
+            top.missing("pools", EXAMPLE);
+            Vec::new()
+        }
+    }
+}
+
+fn admin_listen(top: &Section<'_>) -> Option<AdminListen> {
+    let written = top.get("admin").filter(|value| *value.node() != Node::Null)?;
+    written.section(|section| section.required("listen", "127.0.0.1:9900 or unix:PATH")?.read(admin))?
+}
+
+fn limits(section: &Section<'_>) -> Limits {
+    let default = Limits::default();
+    let connections = auto_or(default.max_connections, whole(1..=1_000_000));
+    let limits = Limits {
+        max_connections: section.value("max_connections", connections, default.max_connections),
+        header_bytes: section.value("header_bytes", size(8 * KIB..=MIB), default.header_bytes),
+        headers: section.value("headers", whole(1..=1000), default.headers),
+        uri_bytes: section.value("uri_bytes", size(256..=32 * KIB), default.uri_bytes),
+    };
+    if section.is_sound() && limits.uri_bytes > limits.header_bytes {
+        section.whole().problem("uri_bytes is more than header_bytes; the request target is part of the head");
+    }
+    limits
+}
+
+fn client_timeouts(section: &Section<'_>) -> ClientTimeouts {
+    let default = ClientTimeouts::default();
+    ClientTimeouts {
+        client_header: section.value("client_header", time, default.client_header),
+        client_idle: section.value("client_idle", time, default.client_idle),
+        request_body_idle: section.value("request_body_idle", time, default.request_body_idle),
+    }
+}
