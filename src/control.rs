@@ -155,7 +155,7 @@ impl Tasks {
     /// Spawns a task that may be dropped wherever it waits.
     fn spawn(&mut self, task: impl Future<Output = ()> + Send + 'static) {
         let stop = self.stop.clone();
-        self.set.spawn(async move { stop.run_until_cancelled_owned(task).await.unwrap_or_default() });
+        self.set.spawn(async move { _ = stop.run_until_cancelled_owned(task).await });
     }
 }
 

@@ -1,15 +1,23 @@
 //! Pools and configs for the tests of this room.
 
+use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::phase::PhaseWatch;
+use super::register;
+use super::sampler::{Sampler, Sources};
 use crate::balance::backend::{BackendId, Spec};
 use crate::balance::pool::{AllDown, Pool, Settings};
+use crate::balance::snapshot::Snapshot;
 use crate::balance::strategy::StrategyKind;
 use crate::clock;
 use crate::config::{
     CheckKind, ClientTimeouts, Config, HashKey, HealthCheck, Limits, OnHangup, PoolConfig, Queue, Retry, UpstreamTimeouts,
 };
+use crate::event::EventBus;
+use crate::shutdown::Shutdown;
+use crate::tally::Tally;
 
 /// Settings of a round robin pool without checks and ejection, its backends at ports 1, 2, ... of loopback.
 pub(super) fn settings(pool: &str, backends: &[&str]) -> Settings {
@@ -80,4 +88,17 @@ pub(super) fn config(pools: Vec<Settings>) -> Config {
         trusted_proxies: Vec::new(),
         pools: pools.into_iter().map(pool).collect(),
     }
+}
+
+/// How these pools look, checked as their settings say.
+pub(super) fn snapshot(config: &Config, pools: &[Arc<Pool>]) -> Snapshot {
+    let sources = Sources {
+        listen: vec!["127.0.0.1:8080".into()],
+        workers: 1,
+        phase: PhaseWatch::new(Shutdown::default()),
+        tally: Arc::new(Tally::new(pools.len(), 1)),
+        bus: EventBus::default(),
+    };
+    let now = clock::now();
+    Sampler::new(sources, iter::zip(&config.pools, pools), &register(config, pools), now).sample(now)
 }

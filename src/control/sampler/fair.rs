@@ -47,6 +47,14 @@ mod tests {
     }
 
     #[test]
+    fn a_trial_is_no_claim() {
+        let pool = fixture::pool("web", &["a", "b"]);
+        pool.backends()[0].live.set_on_trial(true);
+        pool.refresh(clock::now());
+        assert_eq!(shares(&pool.rotation(), StrategyKind::LeastConnections, 2), [0.0, 1.0]);
+    }
+
+    #[test]
     fn nobody_is_owed_anything_when_nobody_serves() {
         let pool = fixture::pool("web", &["a"]);
         pool.backends()[0].live.set_mode(Mode::Down);

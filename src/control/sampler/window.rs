@@ -97,10 +97,14 @@ impl Window {
     /// Adds what happened just before `now`, and lets go of what is too old.
     pub(super) fn add(&mut self, tick: &Tick, now: Millis) {
         let number = now / self.slot_ms;
-        let outdated = self.slots.partition_point(|slot| slot.number + SLOTS <= number);
-        for (bucket, count) in self.slots.drain(..outdated).flat_map(|slot| slot.tick.latencies) {
-            self.latencies[usize::from(bucket)] -= count;
-            self.measured -= u64::from(count);
+        let is_outdated = |slot: &Slot| slot.number + SLOTS <= number;
+        while self.slots.front().is_some_and(is_outdated)
+            && let Some(slot) = self.slots.pop_front()
+        {
+            for (bucket, count) in slot.tick.latencies {
+                self.latencies[usize::from(bucket)] -= count;
+                self.measured -= u64::from(count);
+            }
         }
         if self.slots.back().is_none_or(|slot| slot.number < number) {
             self.slots.push_back(Slot { number, tick: Tick::default() });
