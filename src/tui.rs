@@ -5,15 +5,22 @@
 
 mod act;
 mod ask;
+mod bridge;
 pub mod dialog;
 pub mod events;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod guard;
+mod input;
 pub mod keymap;
 pub mod layout;
+mod pace;
+mod report;
 pub mod rows;
 mod safe;
 pub mod state;
+mod terminal;
 pub mod theme;
 pub mod update;
+
+pub use self::terminal::install_panic_hook;

@@ -32,7 +32,7 @@ pub struct Marker {
     pub severity: Severity,
 }
 
-/// The last [`CAPACITY`] lines, oldest first.
+/// The last 5,000 lines, oldest first.
 #[derive(Debug, Default)]
 pub struct EventRing {
     lines: VecDeque<Line>,
