@@ -137,7 +137,28 @@ impl Connection {
 
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpListener;
+
     use super::*;
+
+    /// What a client makes of this answer: whether it would use the connection again, if the answer is whole.
+    async fn judged(answer: &str) -> io::Result<bool> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = Connection::open(listener.local_addr().unwrap()).await.unwrap();
+        let (mut server, _) = listener.accept().await.unwrap();
+        server.write_all(answer.as_bytes()).await.unwrap();
+        server.shutdown().await.unwrap();
+        client.get("/").await
+    }
+
+    #[tokio::test]
+    async fn connections_are_kept_when_the_answer_allows() {
+        assert!(judged("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nyes").await.unwrap());
+        assert!(!judged("HTTP/1.1 200 OK\r\ncontent-length: 2\r\nconnection: Close\r\n\r\nno").await.unwrap());
+        assert!(!judged("HTTP/1.1 200 OK\r\n\r\nto the end").await.unwrap());
+        assert!(!judged("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nbroken").await.unwrap());
+        judged("HTTP/1.1 200 OK\r\n").await.unwrap_err();
+    }
 
     #[test]
     fn the_rate_swings_around_its_average() {
