@@ -1,1 +1,79 @@
-//! To come.
+//! Puts the rooms together: one command line in, one exit code out.
+
+mod face;
+mod failure;
+mod outputs;
+mod session;
+mod signals;
+
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use self::face::Face;
+use self::failure::Failure;
+use self::session::Plan;
+use crate::cli::{Cli, Verb};
+use crate::config::{self, Loaded};
+use crate::demo::Demo;
+
+/// Does what the command line says.
+pub fn run(cli: Cli) -> ExitCode {
+    allow_many_connections();
+    act(cli).unwrap_or_else(|failure| failure.report(io::stderr()))
+}
+
+fn act(Cli { options, verb }: Cli) -> Result<ExitCode, Failure> {
+    let load = || config::load(&options.config).map_err(|problems| Failure::config(&problems));
+    match verb.unwrap_or(Verb::Run) {
+        Verb::Run => session::run(Plan::new(load()?, Face::Stdout), &options),
+        Verb::Serve => session::run(Plan::new(load()?, Face::Stderr), &options),
+        Verb::Check => check(&options.config, &load()?),
+        Verb::Demo(wishes) => {
+            let demo = Demo::start(wishes.backends, random())
+                .map_err(|error| Failure::io("cannot start the demo's backends", &error))?;
+            session::run(Plan::demo(demo, wishes, Face::Stdout), &options)
+        }
+        Verb::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "evenkeel", &mut script);
+            print(|out| out.write_all(&script))
+        }
+        Verb::Man => print(|out| clap_mangen::Man::new(Cli::command()).render(out)),
+    }
+}
+
+fn check(file: &Path, Loaded { config, warnings }: &Loaded) -> Result<ExitCode, Failure> {
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let pools = count(config.pools.len(), "pool");
+    let backends = count(config.pools.iter().map(|pool| pool.balance.backends.len()).sum(), "backend");
+    print(|out| {
+        writeln!(out, "{}: ok, {pools}, {backends}", file.display())?;
+        warnings.iter().try_for_each(|warning| writeln!(out, "warning: {warning}"))
+    })
+}
+
+/// Writes to stdout. Whoever has closed it has read enough.
+fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<ExitCode, Failure> {
+    let mut out = io::stdout();
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::io("cannot write to stdout", &error)),
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Takes all the file descriptors that the system allows; the usual limit is a courtesy to programs that use `select`.
+fn allow_many_connections() {
+    let limit = getrlimit(Resource::Nofile);
+    // A system that refuses leaves the limit as it was, and the config's defaults go by that.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+}
+
+/// 64 bits that differ from process to process.
+fn random() -> u64 {
+    RandomState::new().hash_one(())
+}

@@ -13,7 +13,7 @@ use crate::tui::theme::{Depth, Look};
 #[command(name = "evenkeel", version, about, max_term_width = 100, after_help = AFTER_HELP)]
 pub struct Cli {
     /// What holds for every verb.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options of every command")]
     pub options: Options,
     /// What to do; `run` when absent.
     #[command(subcommand)]
