@@ -22,5 +22,6 @@ pub mod state;
 mod terminal;
 pub mod theme;
 pub mod update;
+pub mod view;
 
 pub use self::terminal::install_panic_hook;
