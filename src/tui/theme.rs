@@ -167,6 +167,13 @@ impl Theme {
     }
 }
 
+impl Default for Theme {
+    /// Without colours.
+    fn default() -> Self {
+        Self::of(Look::Mono, Depth::Never, Background::Unknown, &glyphs::UNICODE)
+    }
+}
+
 /// The one gate through which every colour goes.
 fn paint(hue: Hue, depth: Depth) -> Color {
     match depth {
