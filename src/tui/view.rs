@@ -80,10 +80,10 @@ pub fn max_scroll(state: &State) -> usize {
 fn panels(plan: &Layout, buf: &mut Buffer, state: &State, theme: &Theme) {
     let framed = plan.class.is_framed();
     header::draw(plan.header, buf, state, theme, framed);
-    backends::draw(plan.backends, buf, state, theme, framed);
+    backends::draw(plan.backends, buf, state, theme, plan.class);
     for (panel, area) in LOWER.into_iter().zip([plan.distribution, plan.throughput, plan.events]) {
         if framed && !area.is_empty() {
-            let inner = Frame::panel(panel, state, theme).right(aside(panel, state, theme)).draw(area, buf, theme);
+            let inner = Frame::panel(panel, state, theme).right(aside(panel, area, state, theme)).draw(area, buf, theme);
             content(panel, inner, buf, state, theme);
         } else if !area.is_empty() {
             content(panel, area, buf, state, theme);
@@ -91,7 +91,8 @@ fn panels(plan: &Layout, buf: &mut Buffer, state: &State, theme: &Theme) {
     }
     if !plan.tabs.is_empty() {
         let shown = state.lower;
-        let inner = Frame::tabs(&LOWER, shown, state, theme).right(aside(shown, state, theme)).draw(plan.tabs, buf, theme);
+        let inner =
+            Frame::tabs(&LOWER, shown, state, theme).right(aside(shown, plan.tabs, state, theme)).draw(plan.tabs, buf, theme);
         content(shown, inner, buf, state, theme);
     }
     if !plan.details.is_empty() {
@@ -99,11 +100,11 @@ fn panels(plan: &Layout, buf: &mut Buffer, state: &State, theme: &Theme) {
     }
 }
 
-fn aside(panel: Panel, state: &State, theme: &Theme) -> Line<'static> {
+fn aside(panel: Panel, area: Rect, state: &State, theme: &Theme) -> Line<'static> {
     match panel {
         Panel::Distribution => distribution::aside(state, theme),
         Panel::Throughput => throughput::aside(theme),
-        Panel::Events | Panel::Backends => events::aside(state, theme),
+        Panel::Events | Panel::Backends => events::aside(state, area.height.saturating_sub(2), theme),
     }
 }
 

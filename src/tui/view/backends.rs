@@ -14,6 +14,7 @@ use super::numbers::{count, latency, percent, rate, window};
 use super::strip::{Item, strip};
 use crate::balance::backend::Eligibility;
 use crate::balance::snapshot::{BackendView, PoolView, WINDOWS};
+use crate::tui::layout::Class;
 use crate::tui::rows::{self, Sort};
 use crate::tui::safe::{clip, fit, fit_middle, fit_right, width_up_to};
 use crate::tui::state::{Panel, State};
@@ -26,12 +27,13 @@ const LONGEST: usize = 32;
 /// Samples below which a percentile is marked as rough.
 const FEW: u64 = 100;
 
-pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme, framed: bool) {
+pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme, class: Class) {
+    let framed = class.is_framed();
     let Some(pool) = state.pool() else {
         let inner = if framed { Frame::panel(Panel::Backends, state, theme).draw(area, buf, theme) } else { area };
         return Line::styled(" waiting for the first figures", theme.quiet).render(inner, buf);
     };
-    let inner = if framed { frame(pool, state, area.width, theme).draw(area, buf, theme) } else { area };
+    let inner = if framed { frame(pool, state, area.width, theme, class).draw(area, buf, theme) } else { area };
     let rows = rows::rows(pool, state);
     if rows.is_empty() {
         let hint = if pool.backends.is_empty() {
@@ -43,7 +45,9 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme, f
     }
     let gap = if inner.width >= 100 { 2 } else { 1 };
     let longest = |text: fn(&BackendView) -> &str| rows.iter().map(|b| width_up_to(text(b), LONGEST)).max().unwrap_or(0);
-    let columns = columns::fit((inner.width as usize).saturating_sub(LEAD), gap, longest(|b| &b.id.backend), longest(address));
+    let margin = LEAD + gap - 1;
+    let columns =
+        columns::fit(usize::from(inner.width).saturating_sub(margin), gap, longest(|b| &b.id.backend), longest(address));
     let table = Table { state, pool, theme, columns, gap, scale: scale(&rows, state.window), busiest: busiest(pool) };
 
     let mut lines = inner.rows();
@@ -64,7 +68,7 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme, f
     if !hidden.is_empty()
         && let Some(line) = lines.next()
     {
-        summary(&hidden, line.width as usize, theme).render(line, buf);
+        summary(&hidden, line.width.into(), theme).render(line, buf);
     }
 }
 
@@ -82,38 +86,49 @@ fn visible<'a>(rows: &[&'a BackendView], state: &State, room: usize) -> (Vec<&'a
     (backends(shown), backends(hidden))
 }
 
-/// What is not on the screen must not go wrong unseen: `… 12 more: 11 eligible, 1 unhealthy`.
+/// What is not on the screen must not go wrong unseen: `… 12 more:  ✗ 1 unhealthy  ● 11 eligible`, worst first; in little
+/// room `✗1 ●11`.
 fn summary(hidden: &[&BackendView], width: usize, theme: &Theme) -> Line<'static> {
-    let order = [
+    const WORST_FIRST: [Eligibility; 8] = [
         Eligibility::Unhealthy,
         Eligibility::Ejected,
         Eligibility::Draining,
-        Eligibility::Down,
-        Eligibility::NoWeight,
         Eligibility::AwaitingFirstCheck,
         Eligibility::OnTrial,
+        Eligibility::Down,
+        Eligibility::NoWeight,
         Eligibility::Eligible,
     ];
+    let is_short = width < 40;
     let mut items = vec![Item::new(0, [Span::styled(format!(" {} {} more:", theme.glyphs.ellipsis, hidden.len()), theme.quiet)])];
-    for (rank, eligibility) in (1..).zip(order) {
-        let n = hidden.iter().filter(|backend| backend.eligibility == eligibility).count();
-        if n > 0 {
-            let (glyph, style) = condition::glyph(eligibility, theme);
-            let text = if width < 30 { format!("{glyph}{n}") } else { format!("{glyph} {n} {}", condition::word(eligibility)) };
-            items.push(Item::new(rank, [Span::styled(text, style)]));
-        }
+    let mut conditions = WORST_FIRST.map(|eligibility| (eligibility, condition::glyph(eligibility, theme))).to_vec();
+    if is_short {
+        conditions.dedup_by_key(|(_, (glyph, _))| *glyph);
     }
-    strip(items, width, if width < 30 { 1 } else { 2 })
+    for (rank, (eligibility, (glyph, style))) in (1..).zip(conditions) {
+        let counts = |other| if is_short { condition::glyph(other, theme).0 == glyph } else { other == eligibility };
+        let text = match hidden.iter().filter(|backend| counts(backend.eligibility)).count() {
+            0 => continue,
+            n if is_short => format!("{glyph}{n}"),
+            n => format!("{glyph} {n} {}", condition::word(eligibility)),
+        };
+        items.push(Item::new(rank, [Span::styled(text, style)]));
+    }
+    strip(items, width, if is_short { 1 } else { 2 })
 }
 
-fn frame(pool: &PoolView, state: &State, width: u16, theme: &Theme) -> Frame {
+fn frame(pool: &PoolView, state: &State, width: u16, theme: &Theme, class: Class) -> Frame {
     let Sort { column, reverse, problems_first } = state.sort;
     let arrow = theme.glyphs.sort[usize::from(reverse)];
     let ellipsis = theme.glyphs.ellipsis;
-    let mut right = vec![Item::new(3, [Span::styled(format!("last {}", window(WINDOWS[state.window])), theme.quiet)])];
+    let mut right = vec![Item::new(4, [Span::styled(format!("last {}", window(WINDOWS[state.window])), theme.quiet)])];
     if !state.filter.text.is_empty() {
         let filter = clip(&state.filter.text, 24, ellipsis);
         right.insert(0, Item::new(0, [Span::styled(format!("filter {filter}"), theme.badge)]));
+    }
+    // Where the header has a line of its own for the pool, it is said there.
+    if class == Class::Compact {
+        right.insert(0, Item::new(3, [Span::styled(pool.strategy.name(), theme.quiet)]));
     }
     if column != rows::Column::Config || reverse {
         let by = format!("by {} {arrow}", column.name());
@@ -125,7 +140,7 @@ fn frame(pool: &PoolView, state: &State, width: u16, theme: &Theme) -> Frame {
     let left = format!("{} of {} eligible", pool.eligible(), pool.backends.len());
     Frame::panel(Panel::Backends, state, theme)
         .aside(Span::styled(left, if pool.eligible() == 0 { theme.fail } else { Style::new() }))
-        .right(strip(right, (width as usize).saturating_sub(38), 3))
+        .right(strip(right, usize::from(width).saturating_sub(38), 3))
 }
 
 /// Without the scheme, which all have in common.
@@ -155,15 +170,12 @@ struct Table<'a> {
 
 impl Table<'_> {
     fn heading(&self) -> Line<'static> {
-        let mut text = " ".repeat(LEAD);
-        for (at, (column, width)) in self.columns.iter().enumerate() {
-            if at > 0 {
-                text += &" ".repeat(self.gap);
-            }
+        let headings = self.columns.iter().map(|(column, width)| {
             let heading = column.heading(*width);
-            text += &if column.is_figure() { format!("{heading:>width$}") } else { format!("{heading:<width$}") };
-        }
-        Line::styled(text, self.theme.quiet)
+            if column.is_figure() { format!("{heading:>width$}") } else { format!("{heading:<width$}") }
+        });
+        let headings: Vec<_> = headings.collect();
+        Line::styled(" ".repeat(LEAD) + &headings.join(&" ".repeat(self.gap)), self.theme.quiet)
     }
 
     fn row(&self, backend: &BackendView) -> Line<'static> {

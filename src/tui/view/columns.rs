@@ -73,7 +73,7 @@ impl Column {
             Self::Share => [12, 17, 28],
             Self::Trend => [10, 12, 30],
             Self::Weight => [3, 4, 4],
-            Self::Address => [12, longest_address.clamp(12, 21), longest_address.clamp(12, 32)],
+            Self::Address => [longest_address.clamp(12, 21), longest_address.clamp(12, 21), longest_address.clamp(12, 32)],
         }
     }
 }
@@ -82,12 +82,12 @@ impl Column {
 pub(super) fn fit(width: usize, gap: usize, longest_name: usize, longest_address: usize) -> Vec<(Column, usize)> {
     let mut columns: Vec<_> =
         Column::ORDER.into_iter().map(|column| (column, column.widths(longest_name, longest_address))).collect();
-    let least = |columns: &[(Column, [usize; 3])]| columns.iter().map(|(_, [least, ..])| least + gap).sum::<usize>();
-    while columns.len() > 1 && least(&columns) > width + gap {
+    let needed = |columns: &[(Column, [usize; 3])]| columns.iter().map(|(_, [least, ..])| least + gap).sum::<usize>();
+    while columns.len() > 1 && needed(&columns) > width + gap {
         let last = columns.iter().map(|(column, _)| *column).max();
         columns.retain(|(column, _)| Some(*column) != last);
     }
-    let mut left = (width + gap).saturating_sub(least(&columns));
+    let mut left = (width + gap).saturating_sub(needed(&columns));
     let mut given: Vec<_> = columns.iter().map(|(column, [least, ..])| (*column, (*least).min(width))).collect();
     for step in [1, 2] {
         let mut by_rank: Vec<_> = given.iter_mut().zip(&columns).collect();

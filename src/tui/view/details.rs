@@ -32,11 +32,11 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme) {
         return;
     };
     let title = clip_middle(&backend.id.to_string(), usize::from(area.width).saturating_sub(4), theme.glyphs.ellipsis);
-    let mut frame = Frame::titled([Span::styled(title, theme.strong)]);
+    let mut frame = Frame::titled([Span::styled(title, theme.strong)]).quiet(true);
     let mut offset = 0;
     if let Overlay::Details { scroll, .. } = state.overlay {
         offset = scroll;
-        frame = frame.bottom(Line::styled("j/k scroll   Esc close", theme.quiet));
+        frame = frame.quiet(false).bottom(Line::styled("j/k scroll   Esc close", theme.quiet));
     }
     let inner = frame.draw(area, buf, theme);
     scroll::draw(lines(backend, state, theme, inner.width.into()), offset, inner, buf);
@@ -59,8 +59,8 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn heading(&self, text: String) -> [Line<'static>; 2] {
-        [Line::default(), Line::styled(format!(" {}", clip(&text, self.width, self.theme.glyphs.ellipsis)), self.theme.strong)]
+    fn heading(&self, text: &str) -> [Line<'static>; 2] {
+        [Line::default(), Line::styled(format!(" {}", clip(text, self.width, self.theme.glyphs.ellipsis)), self.theme.strong)]
     }
 
     fn field(&self, label: &str, value: &str, aside: &str) -> Line<'static> {
@@ -98,7 +98,7 @@ impl Page<'_> {
             [traffic.p50_us, traffic.p90_us, traffic.p99_us].map(|us| us.map_or_else(|| "-".to_owned(), latency));
         let of = format!("{} of {}", count(traffic.errors), count(traffic.requests));
         let fair = format!("fair {}%", percent(backend.fair_share[at]));
-        let mut lines = self.heading(format!("Last {}", window(WINDOWS[at]))).to_vec();
+        let mut lines = self.heading(&format!("Last {}", window(WINDOWS[at]))).to_vec();
         lines.extend([
             self.field("share", &format!("{}%", percent(backend.share[at])), &fair),
             self.field("latency", &format!("p50 {p50}  p90 {p90}  p99 {p99}"), ""),
@@ -115,7 +115,7 @@ impl Page<'_> {
             return Vec::new();
         }
         let glyphs = self.theme.glyphs;
-        let mut lines = self.heading(format!("Last checks ({} to rise, {} to fall)", backend.rise, backend.fall)).to_vec();
+        let mut lines = self.heading(&format!("Last checks ({} to rise, {} to fall)", backend.rise, backend.fall)).to_vec();
         lines.extend(backend.checks.iter().map(|check| {
             let (glyph, style) = if check.passed { (glyphs.passed, Style::new()) } else { (glyphs.failed, self.theme.fail) };
             let took = latency(check.took_us);
@@ -132,7 +132,7 @@ impl Page<'_> {
     fn histogram(&self, backend: &BackendView) -> Vec<Line<'static>> {
         let bands = bands(&backend.histogram);
         let Some(most) = bands.iter().map(|(_, n)| *n).max() else { return Vec::new() };
-        let mut lines = self.heading(format!("Latency, last {}", window(WINDOWS[0]))).to_vec();
+        let mut lines = self.heading(&format!("Latency, last {}", window(WINDOWS[0]))).to_vec();
         lines.extend(bands.into_iter().map(|(below, n)| {
             let bar = bars::bar(n as f64 / most as f64, self.width.saturating_sub(16), self.theme.glyphs);
             Line::from(vec![
@@ -148,7 +148,7 @@ impl Page<'_> {
         if backend.failures.is_empty() {
             return Vec::new();
         }
-        let mut lines = self.heading("Failures since the start".to_owned()).to_vec();
+        let mut lines = self.heading("Failures since the start").to_vec();
         lines.extend(backend.failures.iter().map(|(what, n)| {
             let what = clip(what, self.width.saturating_sub(7), self.theme.glyphs.ellipsis);
             Line::from(vec![Span::styled(format!(" {:>5}  ", count(*n)), self.theme.fail), Span::raw(what)])

@@ -103,7 +103,10 @@ fn classes(traffic: &Traffic, width: usize, theme: &Theme) -> [Line<'static>; 2]
     let total: u64 = traffic.classes.iter().sum();
     let ratio = |n: u64| if total == 0 { 0.0 } else { n as f64 / total as f64 };
     let [informational, success, redirect, client, server] = traffic.classes.map(ratio);
-    let figure = |class: &str, ratio: f64| format!("{class} {:>4}%", percent(ratio));
+    let figure = |class: &str, ratio: f64| match total {
+        0 => format!("{class}    - "),
+        _ => format!("{class} {:>4}%", percent(ratio)),
+    };
     let text = figure("2xx", success);
     let bar = bars::bar(success, width.saturating_sub(text.len() + 1), theme.glyphs);
     let mut rest = vec![Item::new(3, [Span::raw(figure("3xx", redirect))]), Item::new(2, [Span::raw(figure("4xx", client))])];

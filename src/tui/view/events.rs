@@ -12,9 +12,9 @@ use crate::tui::safe::clip;
 use crate::tui::state::State;
 use crate::tui::theme::Theme;
 
-/// How many events are newer than the lowest line, for the title.
-pub(super) fn aside(state: &State, theme: &Theme) -> Line<'static> {
-    match state.unseen() {
+/// How many events are newer than the lowest line of a panel of that height, for the title.
+pub(super) fn aside(state: &State, height: u16, theme: &Theme) -> Line<'static> {
+    match visible(state, height).1 {
         0 => Line::default(),
         n => Line::styled(format!("{n} new below"), theme.strong),
     }
@@ -22,14 +22,26 @@ pub(super) fn aside(state: &State, theme: &Theme) -> Line<'static> {
 
 /// The newest line at the bottom.
 pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme) {
-    let mut newest: Vec<_> = state.lines().rev().take(area.height.into()).collect();
-    newest.reverse();
-    if newest.is_empty() {
+    let (lines, _) = visible(state, area.height);
+    if lines.is_empty() {
         Line::styled(" nothing has happened yet", theme.quiet).render(area, buf);
     }
-    for (line, row) in newest.into_iter().zip(area.rows()) {
+    for (line, row) in lines.into_iter().zip(area.rows()) {
         self::line(line, state, theme, row.width.into()).render(row, buf);
     }
+}
+
+/// The lines on the screen, and how many there are below. Scrolled up to the oldest ones, the panel is still full.
+fn visible(state: &State, height: u16) -> (Vec<&events::Line>, usize) {
+    let mut lines: Vec<_> = state.lines().rev().take(height.into()).collect();
+    lines.reverse();
+    let missing = if state.events_at.is_some() { usize::from(height) - lines.len() } else { 0 };
+    let newest = state.frozen.as_ref().map_or(u64::MAX, |frozen| frozen.seq);
+    let lowest = lines.last().map_or(0, |line| line.seq);
+    let shown = lines.len();
+    lines.extend(state.events.up_to(newest).skip_while(|line| line.seq <= lowest).take(missing));
+    let below = state.unseen() - (lines.len() - shown);
+    (lines, below)
 }
 
 fn line(line: &events::Line, state: &State, theme: &Theme, width: usize) -> Line<'static> {

@@ -41,6 +41,11 @@ impl Frame {
         Self { title: title.into(), right: Line::default(), bottom: Line::default(), quiet: false }
     }
 
+    /// Does not ask for attention.
+    pub(super) fn quiet(self, quiet: bool) -> Self {
+        Self { quiet, ..self }
+    }
+
     /// Says something next to the title.
     pub(super) fn aside(mut self, text: Span<'static>) -> Self {
         self.title.extend([Span::raw("  "), text]);

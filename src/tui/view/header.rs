@@ -57,7 +57,9 @@ fn process(state: &State, theme: &Theme, framed: bool) -> Vec<Item> {
     if !listen.is_empty() {
         items.push(Item::new(19, [Span::styled(listen.join(" "), theme.quiet)]));
     }
-    items.push(Item::new(20, [Span::styled(format!("{} connections", count(snapshot.connections)), theme.quiet)]));
+    let plural = if snapshot.connections == 1 { "" } else { "s" };
+    let connections = format!("{} connection{plural}", count(snapshot.connections));
+    items.push(Item::new(20, [Span::styled(connections, theme.quiet)]));
     items
 }
 

@@ -61,7 +61,7 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     for word in text.split(' ') {
         match lines.last_mut() {
             Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.len() + 1 + word.len() <= width => *line += &format!(" {word}"),
+            Some(line) if line.len() + 1 + word.len() <= width => line.extend([" ", word]),
             _ => lines.push(word.to_owned()),
         }
     }

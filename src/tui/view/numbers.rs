@@ -17,8 +17,9 @@ pub(super) fn count(n: u64) -> String {
 /// Something per second, in at most five characters: `0`, `0.4`, `212`, `12.3k`.
 pub(super) fn rate(per_second: f64) -> String {
     match per_second {
-        r if r > 0.0 && r < 0.05 => "<0.1".to_owned(),
-        r if r >= 0.05 && r < 9.95 => format!("{r:.1}"),
+        r if r <= 0.0 => "0".to_owned(),
+        r if r < 0.05 => "<0.1".to_owned(),
+        r if r < 9.95 => format!("{r:.1}"),
         r => count(r.round() as u64),
     }
 }
@@ -69,7 +70,7 @@ pub(super) fn window(seconds: u64) -> String {
 
 /// The least of 1, 1.5, 2, 3, 5, 7.5 times a power of ten that is at least `max`: axes that seldom change.
 pub(super) fn axis_top(max: f64) -> f64 {
-    let power = 10_f64.powf(max.max(1.0).min(1e15).log10().floor());
+    let power = 10_f64.powf(max.clamp(1.0, 1e15).log10().floor());
     [1.0, 1.5, 2.0, 3.0, 5.0, 7.5, 10.0].into_iter().map(|step| step * power).find(|top| *top >= max).unwrap_or(10.0 * power)
 }
 
@@ -90,7 +91,7 @@ mod tests {
         assert_eq!([0.0, 0.0001, 0.012, 0.2524, 0.9996, 1.0].map(percent), ["0.0", "<0.1", "1.2", "25.2", "100", "100"]);
         assert_eq!([27_900, 11_647_000, 1_044_840_000].map(clock), ["0:27", "3:14:07", "12d 2:14"]);
         assert_eq!([512, 1_240_000].map(bytes), ["512 B", "1.2 MB"]);
-        assert_eq!([0.0, 842.0, 1_000.0, 1_001.0, 4_000.0].map(axis_top), [1.0, 1_000.0, 1_000.0, 1_500.0, 5_000.0]);
+        assert_eq!([0.0, 842.0, 1_000.0, 1_001.0, 4_000.0].map(|max| axis_top(max) as u64), [1, 1_000, 1_000, 1_500, 5_000]);
     }
 
     proptest! {

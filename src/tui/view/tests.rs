@@ -19,8 +19,8 @@ use crate::tui::state::{Choice, Confirm, Frozen, Pending, Toast, TypeName};
 use crate::tui::theme::{Depth, Look, Options};
 
 fn render(state: &State, theme: &Theme, width: u16, height: u16) -> Buffer {
-    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| draw(frame, state, theme)).unwrap();
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).expect("a test backend cannot fail");
+    terminal.draw(|frame| draw(frame, state, theme)).expect("nor can drawing on it");
     terminal.backend().buffer().clone()
 }
 
@@ -35,19 +35,19 @@ fn text(buf: &Buffer) -> String {
 
 /// The styles on the screen, `row:column-column foreground modifiers` for each run that is not plain.
 fn styles(buf: &Buffer) -> String {
-    let mut runs = String::new();
+    let mut runs = Vec::new();
     for (y, row) in rows(buf).enumerate() {
         let mut x = 0;
         for run in row.chunk_by(|a, b| a.style() == b.style()) {
             let cell = &run[0];
             if cell.fg != Color::Reset || !cell.modifier.is_empty() {
                 let modifiers = if cell.modifier.is_empty() { String::new() } else { format!(" {:?}", cell.modifier) };
-                runs += &format!("{y}:{x}-{} {}{modifiers}\n", x + run.len() - 1, cell.fg);
+                runs.push(format!("{y}:{x}-{} {}{modifiers}", x + run.len() - 1, cell.fg));
             }
             x += run.len();
         }
     }
-    runs
+    runs.join("\n")
 }
 
 fn picture(state: &State, width: u16, height: u16) -> String {
@@ -186,7 +186,7 @@ fn dialogs() {
     let backend = BackendId::new("web", "api-3");
     let command = Command::SetMode { backend: backend.clone(), mode: Mode::Down, cut: false };
     let state = sample::state();
-    let impact = guard::judge(&state.live, &command).1.unwrap();
+    let impact = guard::judge(&state.live, &command).1.expect("a backend of the sample");
     let choices = vec![Choice::Cancel, Choice::Finish, Choice::Cut];
     let confirm = Confirm { command: command.clone(), impact: impact.clone(), choices, focus: 0, armed_at: 0 };
     assert_snapshot!("confirm", picture(&with(Overlay::Confirm(confirm.clone())), 80, 24));
@@ -220,7 +220,7 @@ fn no_state_is_told_by_colour_alone() {
     for (width, height) in [(200, 50), (120, 36), (80, 24), (40, 14)] {
         let picture = picture(&state, width, height);
         let row = |name: &str| {
-            let line = picture.lines().find(|line| line.contains(name)).unwrap();
+            let line = picture.lines().find(|line| line.contains(name)).expect("a row for each");
             // Name, address and figures differ anyway; what tells the state is the rest.
             line.chars()
                 .filter(|c| !c.is_ascii_digit())

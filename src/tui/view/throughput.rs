@@ -29,14 +29,14 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme) {
     let now = state.shown().at_unix_ms;
     let markers: Vec<_> =
         state.markers().into_iter().filter_map(|marker| Some((cell(&marker, now, per_cell, cells)?, marker))).collect();
-    let chart = |unit, value: fn(&[Second]) -> Option<f64>, label: fn(f64) -> String| {
+    let chart = |unit, least: f64, value: fn(&[Second]) -> Option<f64>, label: fn(f64) -> String| {
         let values = bars::resample(&pool.history, per_cell, now / 1000, value);
-        let top = axis_top(values.iter().flatten().copied().fold(0.0, f64::max));
+        let top = axis_top(values.iter().flatten().copied().fold(least, f64::max));
         let parts = values.into_iter().map(|value| value.map(|value| value / top)).collect();
         Chart { parts, top: label(top), unit, ticks: markers.iter().map(|(at, _)| *at).collect() }
     };
-    let requests = chart("r/s", bars::requests, |top| count(top as u64));
-    let slowest = chart("p99", bars::p99, |top| latency(top as u64));
+    let requests = chart("r/s", 1.0, bars::requests, |top| count(top as u64));
+    let slowest = chart("p99", 1000.0, bars::p99, |top| latency(top as u64));
 
     let mut area = area;
     if area.height >= 3 {

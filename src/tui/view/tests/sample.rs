@@ -83,7 +83,7 @@ pub(super) fn pool() -> PoolView {
         serving("api-1", 10, 0.281, 0.2857, [12, 212], [6_100, 31_000], 0),
         serving("api-2", 5, 0.139, 0.1429, [6, 105], [6_900, 33_000], 11),
         serving("api-3", 10, 0.262, 0.2857, [9, 196], [9_200, 118_000], 141),
-        serving("api-4", 10, 0.318, 0.2857, [5, 225], [5_800, 29_000], 0),
+        serving("api-4", 10, 0.319, 0.2857, [5, 225], [5_800, 29_000], 0),
         serving("api-5", 10, 0.0, 0.0, [17, 0], [8_000, 40_000], 0),
         serving("api-6", 10, 0.0, 0.0, [0, 0], [0, 0], 0),
         serving("api-7", 10, 0.0, 0.0, [0, 3], [7_000, 950_000], 60),
@@ -104,7 +104,7 @@ pub(super) fn pool() -> PoolView {
     backends[6].history = history(|at| if at < 53 { wave(120, at) } else { 0 });
     fixture::set_mode(&mut backends[7], Mode::Down);
     backends[7].history = Vec::new();
-    let keel = Keel { deviation: 0.0323, backend: Some("api-4".into()), even: false };
+    let keel = Keel { deviation: 0.0333, backend: Some("api-4".into()), even: false };
     PoolView {
         strategy: StrategyKind::WeightedRoundRobin,
         in_flight: 49,
@@ -131,6 +131,7 @@ pub(super) fn large_pool() -> PoolView {
         pool.backends.push(serving(&format!("api-prod-eu-west-{n}"), 10, 0.025, 0.025, [2, 21], [6_100, 31_000], 0));
     }
     unhealthy(&mut pool.backends[36]);
+    (pool.backends[36].rps, pool.backends[36].in_flight) = (0.0, 0);
     pool
 }
 
