@@ -25,7 +25,7 @@ mod throughput;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier};
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
@@ -176,10 +176,10 @@ fn toast(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme) {
     let room = usize::from(area.width.saturating_sub(8));
     let glyph = theme.severity_glyph(toast.severity);
     let text = format!(" {glyph} {} ", clip(&toast.text, room, theme.glyphs.ellipsis));
-    let line = Line::from(Span::styled(text, theme.severity(toast.severity).add_modifier(Modifier::REVERSED)));
+    let style = theme.badge.patch(theme.severity(toast.severity)).remove_modifier(Modifier::DIM);
     let x = area.width.min(2);
     let area = Rect { x: area.x + x, width: area.width - x, ..area };
-    line.style(theme.badge.fg(Color::Reset)).render(area, buf);
+    Line::from(Span::styled(text, style)).render(area, buf);
 }
 
 /// The last gate where only ASCII may be printed: names may hold anything.

@@ -1,8 +1,10 @@
 //! The table of backends: who is serving?
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
@@ -56,15 +58,14 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme, c
         table.heading().render(line, buf);
     }
     let room = usize::from(inner.height.saturating_sub(has_heading.into()));
-    let (visible, hidden) = visible(&rows, state, room);
-    for backend in visible {
-        let Some(line) = lines.next() else { return };
+    let shown = visible(&rows, state, room);
+    for (backend, line) in rows[shown.clone()].iter().zip(&mut lines) {
         table.row(backend).render(line, buf);
         if state.selected.as_ref() == Some(&backend.id) {
-            // The terminal's own colours reversed: a coloured word on a reversed ground would be hard to read.
-            buf.set_style(line, theme.selected.fg(Color::Reset).remove_modifier(Modifier::DIM | Modifier::UNDERLINED));
+            buf.set_style(line, theme.selected);
         }
     }
+    let hidden: Vec<_> = rows[..shown.start].iter().chain(&rows[shown.end..]).copied().collect();
     if !hidden.is_empty()
         && let Some(line) = lines.next()
     {
@@ -72,18 +73,15 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme, c
     }
 }
 
-/// The rows that fit around the selected one, and those that do not. A line is kept for the summary of the latter.
-fn visible<'a>(rows: &[&'a BackendView], state: &State, room: usize) -> (Vec<&'a BackendView>, Vec<&'a BackendView>) {
+/// The rows that fit around the selected one. If that is not all, a line is left for the summary of the others.
+fn visible(rows: &[&BackendView], state: &State, room: usize) -> Range<usize> {
     if rows.len() <= room {
-        return (rows.to_vec(), Vec::new());
+        return 0..rows.len();
     }
-    let room = if room > 1 { room - 1 } else { room };
+    let shown = if room > 1 { room - 1 } else { room };
     let selected = rows.iter().position(|backend| state.selected.as_ref() == Some(&backend.id)).unwrap_or(0);
-    let first = selected.saturating_sub(room / 2).min(rows.len() - room);
-    let is_shown = |at: usize| (first..first + room).contains(&at);
-    let (shown, hidden): (Vec<_>, Vec<_>) = rows.iter().copied().enumerate().partition(|(at, _)| is_shown(*at));
-    let backends = |rows: Vec<(usize, &'a BackendView)>| rows.into_iter().map(|(_, backend)| backend).collect();
-    (backends(shown), backends(hidden))
+    let first = selected.saturating_sub(shown / 2).min(rows.len() - shown);
+    first..first + shown
 }
 
 /// What is not on the screen must not go wrong unseen: `… 12 more:  ✗ 1 unhealthy  ● 11 eligible`, worst first; in little
@@ -213,7 +211,7 @@ impl Table<'_> {
             Column::Name => vec![Span::raw(fit_middle(&backend.id.backend, width, ellipsis))],
             Column::Address => vec![Span::styled(fit_middle(address(backend), width, ellipsis), self.theme.quiet)],
             Column::Weight => {
-                let changed = if backend.weight == backend.configured_weight { "" } else { "*" };
+                let changed = if backend.weight == backend.configured_weight { " " } else { "*" };
                 right(&format!("{}{changed}", backend.weight), plain)
             }
             Column::InFlight => right(&count(backend.in_flight.into()), plain),

@@ -50,7 +50,7 @@ impl Column {
             Self::Share => "SHARE",
             Self::Trend if width < 10 => "60 S",
             Self::Trend => "LAST 60 S",
-            Self::Weight => "WT",
+            Self::Weight => "WT ",
             Self::P50 => "P50",
             Self::Address => "ADDRESS",
         }
@@ -68,11 +68,10 @@ impl Column {
             Self::Health => [6, 6, 6],
             Self::InFlight => [4, 6, 6],
             Self::Rps | Self::Mode => [5, 5, 5],
-            Self::Errors => [4, 4, 4],
             Self::P99 | Self::P50 => [5, 6, 6],
             Self::Share => [12, 17, 28],
             Self::Trend => [10, 12, 30],
-            Self::Weight => [3, 4, 4],
+            Self::Errors | Self::Weight => [4, 4, 4],
             Self::Address => [longest_address.clamp(12, 21), longest_address.clamp(12, 21), longest_address.clamp(12, 32)],
         }
     }

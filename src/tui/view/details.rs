@@ -12,7 +12,7 @@ use super::frame::Frame;
 use super::numbers::{bytes, count, latency, percent, rate, window};
 use super::scroll;
 use crate::balance::snapshot::{BackendView, WINDOWS};
-use crate::tui::safe::{clip, clip_middle};
+use crate::tui::safe::{clip, clip_middle, width};
 use crate::tui::state::{Overlay, State};
 use crate::tui::theme::Theme;
 
@@ -66,7 +66,7 @@ impl Page<'_> {
     fn field(&self, label: &str, value: &str, aside: &str) -> Line<'static> {
         let ellipsis = self.theme.glyphs.ellipsis;
         let value = clip(value, self.width.saturating_sub(12), ellipsis);
-        let left = self.width.saturating_sub(14 + value.chars().count());
+        let left = self.width.saturating_sub(14 + width(&value));
         Line::from(vec![
             Span::styled(format!(" {label:<12}"), self.theme.quiet),
             Span::raw(value),

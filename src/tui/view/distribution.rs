@@ -33,17 +33,17 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme) {
     below.truncate(usize::from(area.height).saturating_sub(shares.len().min(3)));
 
     let room = usize::from(area.height).saturating_sub(below.len());
-    let hidden = if shares.len() > room { shares.len() + 1 - room.min(shares.len()) } else { 0 };
+    let shown = if shares.len() > room { room.saturating_sub(1) } else { shares.len() };
     let scale = Scale::of(&shares, state.window, width);
     let mut lines = area.rows();
-    for (backend, line) in shares.iter().take(shares.len() - hidden.min(shares.len())).zip(&mut lines) {
+    for (backend, line) in shares.iter().take(shown).zip(&mut lines) {
         row(backend, pool, state.window, &scale, theme).render(line, buf);
     }
+    let hidden = shares.len() - shown;
     if hidden > 0
         && let Some(line) = lines.next()
     {
-        let text = format!("{} {hidden} more", theme.glyphs.ellipsis);
-        Line::styled(text, theme.quiet).render(line, buf);
+        Line::styled(format!("{} {hidden} more", theme.glyphs.ellipsis), theme.quiet).render(line, buf);
     }
     let first_below = area.bottom().saturating_sub(below.len() as u16);
     for (line, text) in lines.filter(|line| line.y >= first_below).zip(below) {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
@@ -52,7 +51,7 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, name: &Arc<str>, cursor: Strate
         ];
         Line::from(spans).render(row, buf);
         if kind == cursor {
-            buf.set_style(row, theme.selected.fg(Color::Reset).remove_modifier(Modifier::DIM));
+            buf.set_style(row, theme.selected);
         }
     }
     if let Some(row) = rows.nth(1) {

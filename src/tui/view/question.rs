@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::{Color, Modifier};
+use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
@@ -53,7 +53,7 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, dialog: &Dialog, theme: &Theme)
 /// The answers side by side, or, where there is no room for that, one below the other.
 fn answers(dialog: &Dialog, theme: &Theme, room: usize) -> Vec<Line<'static>> {
     let style = |button: &Button| match (button.focused, dialog.armed) {
-        (true, _) => theme.selected.fg(Color::Reset).add_modifier(Modifier::BOLD),
+        (true, _) => theme.selected.add_modifier(Modifier::BOLD),
         (false, true) => theme.strong,
         (false, false) => theme.quiet,
     };

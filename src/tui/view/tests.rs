@@ -7,6 +7,7 @@ use insta::assert_snapshot;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::Color;
 
 use super::*;
 use crate::balance::backend::{BackendId, Mode};
