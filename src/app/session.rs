@@ -109,33 +109,35 @@ impl Session {
         let pools: Arc<[_]> = config.pools.iter().map(|pool| new_pool(pool.balance.clone(), config.workers)).collect();
         let tally = Arc::new(Tally::new(pools.len(), config.workers));
         let (reports, reported) = mpsc::channel(REPORTS);
-        let proxy = proxy::start(proxy::Setup {
-            config: Arc::clone(&config),
-            pools: pools.to_vec(),
-            tally: Arc::clone(&tally),
-            reports,
-            shutdown: shutdown.clone(),
-            seed: random(),
-        });
-        let proxy = proxy.map_err(|error| Failure::listen(error.address, &error.source))?;
+        let bound = proxy::bind(&config).map_err(|error| Failure::listen(error.address, &error.source))?;
+        let addresses = bound.addresses.clone();
         let control = control::start(control::Setup {
             config: Arc::clone(&config),
             pools: Arc::clone(&pools),
             bus: bus.clone(),
             shutdown: shutdown.clone(),
-            tally,
+            tally: Arc::clone(&tally),
             reports: reported,
-            listen: proxy.addresses.clone(),
+            listen: addresses.clone(),
         });
         let control = control.await.map_err(Failure::new)?;
+        let proxy = bound.start(proxy::Setup {
+            config: Arc::clone(&config),
+            pools: pools.to_vec(),
+            tally,
+            reports,
+            shutdown: shutdown.clone(),
+            seed: random(),
+        });
+        let proxy = proxy.map_err(|error| Failure::io("cannot start the workers", &error))?;
 
         for warning in warnings {
             bus.publish(Event::ConfigWarning { problem: warning.to_string() });
         }
         control.set_serving();
         if let Some(demo) = demo {
-            invite(proxy.addresses[0], face, &bus);
-            let sent = demo.send_traffic(proxy.addresses[0], random(), shutdown.draining().clone());
+            invite(addresses[0], face, &bus);
+            let sent = demo.send_traffic(addresses[0], random(), shutdown.draining().clone());
             sent.map_err(|error| Failure::io("cannot start the demo's traffic", &error))?;
         }
         let mut session = Self {
