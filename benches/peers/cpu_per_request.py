@@ -60,6 +60,7 @@ workers: 1
 pools:
   - name: web
     backends: [{backends}]
+    health_check: {{path: /100}}
 """
 
 
