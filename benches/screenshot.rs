@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut reader = pair.master.try_clone_reader()?;
     let (sender, output) = mpsc::channel();
     std::thread::spawn(move || {
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = vec![0; 64 * 1024];
         while let Ok(n @ 1..) = reader.read(&mut buffer) {
             if sender.send(buffer[..n].to_vec()).is_err() {
                 break;

@@ -1,5 +1,6 @@
 //! Puts the rooms together: one command line in, one exit code out.
 
+mod dashboard;
 mod face;
 mod failure;
 mod outputs;
@@ -30,13 +31,12 @@ pub fn run(cli: Cli) -> ExitCode {
 fn act(Cli { options, verb }: Cli) -> Result<ExitCode, Failure> {
     let load = || config::load(&options.config).map_err(|problems| Failure::config(&problems));
     match verb.unwrap_or(Verb::Run) {
-        Verb::Run => session::run(Plan::new(load()?, Face::Stdout), &options),
+        Verb::Run => session::run(Plan::new(load()?, Face::for_this_terminal()), &options),
         Verb::Serve => session::run(Plan::new(load()?, Face::Stderr), &options),
         Verb::Check => check(&options.config, &load()?),
         Verb::Demo(wishes) => {
-            let demo = Demo::start(wishes.backends, random())
-                .map_err(|error| Failure::io("cannot start the demo's backends", &error))?;
-            session::run(Plan::demo(demo, wishes, Face::Stdout), &options)
+            let demo = Demo::start(wishes, random()).map_err(|error| Failure::io("cannot start the demo's backends", &error))?;
+            session::run(Plan::demo(demo, Face::for_this_terminal()), &options)
         }
         Verb::Completions { shell } => {
             let mut script = Vec::new();

@@ -87,7 +87,7 @@ pub enum CommandError {
     #[error("nothing to {0}")]
     Nothing(&'static str),
     /// What would be undone has been changed since.
-    #[error("cannot {what}: {subject} has been changed since, by {by:?}")]
+    #[error("cannot {what}: {subject} has been changed since, by {by}")]
     MovedOn {
         /// `undo` or `redo`.
         what: &'static str,

@@ -24,6 +24,7 @@ use crate::balance::backend::{BackendId, Spec};
 use crate::balance::ejection::OutlierDetection;
 use crate::balance::pool::{AllDown, Settings};
 use crate::balance::strategy::StrategyKind;
+use crate::cli;
 use crate::config::{
     AdminListen, CheckKind, ClientTimeouts, Config, HashKey, HealthCheck, Limits, OnHangup, PoolConfig, Queue, Retry,
     UpstreamTimeouts,
@@ -32,22 +33,23 @@ use crate::config::{
 /// The only pool.
 const POOL: &str = "web";
 
-/// Running backends.
+/// Running backends, and what the operator wishes of them.
 #[derive(Debug)]
 pub struct Demo {
+    wishes: cli::Demo,
     backends: Vec<(String, &'static Temper, SocketAddr)>,
 }
 
 impl Demo {
-    /// Starts `count` backends, one temper after the other.
+    /// Starts the backends, one temper after the other.
     ///
     /// # Errors
     /// The system grants no port or no thread.
-    pub fn start(count: u8, seed: u64) -> io::Result<Self> {
+    pub fn start(wishes: cli::Demo, seed: u64) -> io::Result<Self> {
         let dice = Arc::new(Dice::new(seed));
         let mut backends = Vec::new();
         let mut sites = Vec::new();
-        for (name, temper) in Temper::cast(usize::from(count)) {
+        for (name, temper) in Temper::cast(usize::from(wishes.backends)) {
             let site = Backend::reserve(name.clone(), temper, Arc::clone(&dice))?;
             backends.push((name, temper, site.address()));
             sites.push(site);
@@ -56,13 +58,13 @@ impl Demo {
             let running: tokio::task::JoinSet<()> = sites.into_iter().map(Backend::serve).collect();
             running.join_all().await;
         })?;
-        Ok(Self { backends })
+        Ok(Self { wishes, backends })
     }
 
-    /// A config with these backends, for a proxy that listens on `listen`.
-    pub fn config(&self, listen: SocketAddr) -> Config {
+    /// A config with these backends.
+    pub fn config(&self) -> Config {
         Config {
-            listen: vec![listen],
+            listen: vec![self.wishes.listen],
             workers: thread::available_parallelism().map_or(1, usize::from),
             admin: Some(AdminListen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))),
             on_hangup: OnHangup::Drain,
@@ -109,13 +111,15 @@ impl Demo {
         }
     }
 
-    /// Sends traffic to the proxy until `stop`. The rate swings around `rate` requests per second.
+    /// Sends traffic to the proxy until `stop`, unless it is not wanted.
     ///
     /// # Errors
     /// The system grants no thread.
-    pub fn send_traffic(&self, proxy: SocketAddr, rate: u32, seed: u64, stop: CancellationToken) -> io::Result<()> {
-        let traffic = Traffic::new(proxy, f64::from(rate), seed);
-        spawn("demo-traffic", traffic.run(stop))
+    pub fn send_traffic(&self, proxy: SocketAddr, seed: u64, stop: CancellationToken) -> io::Result<()> {
+        if self.wishes.no_traffic {
+            return Ok(());
+        }
+        spawn("demo-traffic", Traffic::new(proxy, f64::from(self.wishes.rate), seed).run(stop))
     }
 }
 
@@ -132,8 +136,9 @@ mod tests {
 
     #[test]
     fn the_config_holds_every_backend() {
-        let demo = Demo::start(7, 1).unwrap();
-        let config = demo.config(SocketAddr::from(([127, 0, 0, 1], 0)));
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let demo = Demo::start(cli::Demo { no_traffic: false, rate: 1, backends: 7, listen }, 1).unwrap();
+        let config = demo.config();
         let backends = &config.pools[0].balance.backends;
         let names: Vec<_> = backends.iter().map(|spec| &*spec.id.backend).collect();
         assert_eq!(names, ["steady", "heavy", "slow", "flaky", "nomad", "steady-2", "heavy-2"]);

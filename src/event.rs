@@ -197,8 +197,10 @@ impl Event {
     pub fn severity(&self) -> Severity {
         match self {
             Self::ModeChanged { .. } | Self::WeightChanged { .. } | Self::StrategyChanged { .. } => Severity::Operator,
-            Self::HealthChanged { to: Verdict::Unhealthy, .. } | Self::Ejected { .. } | Self::Panicked { .. } => Severity::Error,
-            Self::PoolChanged { to: 0, .. } => Severity::Error,
+            Self::HealthChanged { to: Verdict::Unhealthy, .. }
+            | Self::Ejected { .. }
+            | Self::Panicked { .. }
+            | Self::PoolChanged { to: 0, .. } => Severity::Error,
             Self::PoolChanged { from, to, .. } if to < from => Severity::Warning,
             Self::CheckTurned { passed: false, .. }
             | Self::AttemptsFailed { .. }
@@ -266,6 +268,7 @@ impl fmt::Display for Event {
             Self::ShutdownBegan { reason, grace_ms, in_flight } => {
                 write!(f, "shutting down ({reason}): {in_flight} in flight, {} s to finish", grace_ms.div_ceil(1000))
             }
+            Self::ShutdownEnded { cut: 1 } => f.write_str("shut down: one request was cut"),
             Self::ShutdownEnded { cut: 0 } => f.write_str("shut down: every request was finished"),
             Self::ShutdownEnded { cut } => write!(f, "shut down: {cut} requests were cut"),
             Self::Note { text, .. } => f.write_str(text),

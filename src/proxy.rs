@@ -58,8 +58,6 @@ pub struct Setup {
 /// The running data plane.
 #[derive(Debug)]
 pub struct Proxy {
-    /// The addresses that take traffic, with the ports that the system chose.
-    pub addresses: Vec<SocketAddr>,
     workers: Vec<JoinHandle<io::Result<u32>>>,
 }
 
@@ -73,41 +71,58 @@ pub struct ListenError {
     pub source: io::Error,
 }
 
-/// Binds every listener, then starts the workers.
+/// Every listener, bound: the addresses are ours, but nobody is served yet.
+#[derive(Debug)]
+pub struct Bound {
+    /// The addresses, with the ports that the system chose.
+    pub addresses: Vec<SocketAddr>,
+    /// By worker.
+    listeners: Vec<Vec<TcpListener>>,
+}
+
+/// Binds every listener.
 ///
 /// # Errors
-/// The first address that cannot be bound. Nothing runs then.
-pub fn start(setup: Setup) -> Result<Proxy, ListenError> {
-    let Setup { config, pools, tally, reports, shutdown, seed } = setup;
-    let count = config.workers;
+/// The first address that cannot be bound.
+pub fn bind(config: &Config) -> Result<Bound, ListenError> {
     let mut addresses = Vec::new();
-    let mut listeners: Vec<Vec<TcpListener>> = (0..count).map(|_| Vec::new()).collect();
+    let mut listeners: Vec<Vec<TcpListener>> = (0..config.workers).map(|_| Vec::new()).collect();
     for &address in &config.listen {
-        let bound = bind(address, count).map_err(|source| ListenError { address, source })?;
-        addresses.push(bound.address);
-        listeners.iter_mut().zip(bound.listeners).for_each(|(of_worker, listener)| of_worker.push(listener));
+        let (bound, shares) = bind_shares(address, config.workers).map_err(|source| ListenError { address, source })?;
+        addresses.push(bound);
+        listeners.iter_mut().zip(shares).for_each(|(of_worker, listener)| of_worker.push(listener));
     }
-    let (senders, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
-    let peers: Arc<[_]> = senders.into();
-    let plans = listeners.into_iter().zip(inboxes).enumerate().map(|(index, (listeners, inbox))| worker::Plan {
-        index,
-        config: Arc::clone(&config),
-        pools: pools.clone(),
-        tally: Arc::clone(&tally),
-        reports: reports.clone(),
-        shutdown: shutdown.clone(),
-        listeners,
-        inbox,
-        peers: Arc::clone(&peers),
-        seed: seed.wrapping_add(index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15),
-    });
-    let mut workers = Vec::new();
-    for plan in plans {
-        let name = format!("worker-{}", plan.index);
-        let spawned = std::thread::Builder::new().name(name).spawn(move || worker::run(plan));
-        workers.push(spawned.map_err(|source| ListenError { address: addresses[0], source })?);
+    Ok(Bound { addresses, listeners })
+}
+
+impl Bound {
+    /// Starts the workers.
+    ///
+    /// # Errors
+    /// The system has no thread left.
+    pub fn start(self, setup: Setup) -> io::Result<Proxy> {
+        let Setup { config, pools, tally, reports, shutdown, seed } = setup;
+        let (senders, inboxes): (Vec<_>, Vec<_>) = self.listeners.iter().map(|_| mpsc::unbounded_channel()).unzip();
+        let peers: Arc<[_]> = senders.into();
+        let mut workers = Vec::new();
+        for (index, (listeners, inbox)) in self.listeners.into_iter().zip(inboxes).enumerate() {
+            let plan = worker::Plan {
+                index,
+                config: Arc::clone(&config),
+                pools: pools.clone(),
+                tally: Arc::clone(&tally),
+                reports: reports.clone(),
+                shutdown: shutdown.clone(),
+                listeners,
+                inbox,
+                peers: Arc::clone(&peers),
+                seed: seed.wrapping_add(index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+            };
+            let thread = std::thread::Builder::new().name(format!("worker-{index}"));
+            workers.push(thread.spawn(move || worker::run(plan))?);
+        }
+        Ok(Proxy { workers })
     }
-    Ok(Proxy { addresses, workers })
 }
 
 impl Proxy {
@@ -118,16 +133,11 @@ impl Proxy {
     }
 }
 
-struct Bound {
-    address: SocketAddr,
-    listeners: Vec<TcpListener>,
-}
-
-/// One listener per worker on the same address.
-fn bind(address: SocketAddr, count: usize) -> io::Result<Bound> {
+/// One listener per worker on the same address, and that address.
+fn bind_shares(address: SocketAddr, count: usize) -> io::Result<(SocketAddr, Vec<TcpListener>)> {
     if count == 1 {
         let listener = listen(address, false)?;
-        return Ok(Bound { address: listener.local_addr()?, listeners: vec![listener] });
+        return Ok((listener.local_addr()?, vec![listener]));
     }
     // With SO_REUSEPORT a second process of the same user would silently get a part of the traffic: make sure first that
     // the address is free.
@@ -138,7 +148,7 @@ fn bind(address: SocketAddr, count: usize) -> io::Result<Bound> {
     for _ in 1..count {
         listeners.push(listen(address, true)?);
     }
-    Ok(Bound { address, listeners })
+    Ok((address, listeners))
 }
 
 fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {

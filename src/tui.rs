@@ -1,12 +1,15 @@
-//! The dashboard: a pure core (`state`, `keymap`, `guard`, `update`, `view`) inside two threads that talk to the terminal.
+//! The dashboard: a pure core ([`state`], [`keymap`], [`guard`], [`mod@update`], [`view`]) and two threads that talk to the
+//! terminal: one reads keys, the other draws.
 //!
-//! Keys, snapshots and events become messages; [`update`] turns a message into new state and effects; `view` draws the
-//! state. Nothing here changes the world: whatever the operator wants goes to the desk as a command.
+//! Keys, snapshots and events become messages; [`update::update`] turns a message into new state and effects; [`view`]
+//! draws the state. Nothing here changes the world: whatever the operator wants goes to the desk as a command.
 
 mod act;
 mod ask;
 mod bridge;
+mod browse;
 pub mod dialog;
+mod event_loop;
 pub mod events;
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -22,5 +25,87 @@ pub mod state;
 mod terminal;
 pub mod theme;
 pub mod update;
+pub mod view;
 
+use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use tokio::runtime::Handle;
+use tokio::sync::{broadcast, watch};
+use tokio_util::sync::CancellationToken;
+
+use self::event_loop::EventLoop;
+use self::state::State;
 pub use self::terminal::install_panic_hook;
+use self::theme::Theme;
+pub use self::update::Exit;
+use crate::balance::Millis;
+use crate::balance::snapshot::Snapshot;
+use crate::command::Desk;
+use crate::event::{Event, EventBus, Severity, Stamped};
+use crate::shutdown::Shutdown;
+
+/// What the command line says about the dashboard.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How it looks.
+    pub looks: theme::Options,
+    /// Whether keys may change anything.
+    pub read_only: bool,
+    /// Milliseconds between two looks at the figures.
+    pub refresh: Millis,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { looks: theme::Options::default(), read_only: false, refresh: 250 }
+    }
+}
+
+/// All that the dashboard sees and reaches of the rest of evenkeel.
+#[derive(Debug)]
+pub struct Door {
+    /// How things are; looked at, never waited for.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// What happened. Subscribe before anything is published that the operator should see.
+    pub events: broadcast::Receiver<Arc<Stamped>>,
+    /// Where the dashboard tells what it does itself, and how many events it has lost.
+    pub bus: EventBus,
+    /// Who does what keys ask for.
+    pub desk: Desk,
+    /// How keys stop evenkeel.
+    pub shutdown: Shutdown,
+    /// Milliseconds that requests may take to finish then.
+    pub grace: Millis,
+    /// Cancelled when evenkeel is done and the dashboard must go.
+    pub finished: CancellationToken,
+    /// Where waiting for answers and signals is done.
+    pub runtime: Handle,
+}
+
+/// Runs the dashboard on this thread until there is a reason to leave. Standard output must be a terminal; it is as before
+/// afterwards, with a short report below.
+///
+/// A terminal that does not read holds this thread up (but nothing else): whoever ends the process should not wait for it
+/// for long.
+pub fn run(options: Options, door: Door) -> Exit {
+    let theme = Theme::resolve(&options.looks, |name| std::env::var(name).ok());
+    let mut state = State { read_only: options.read_only, grace: door.grace, zone: TimeZone::system(), ..State::default() };
+    let bus = door.bus.clone();
+    let at_work = || EventLoop::start(&mut state, theme, options.refresh, door).and_then(|mut dashboard| dashboard.run());
+    match catch_unwind(AssertUnwindSafe(at_work)) {
+        Ok(Ok(Exit::TerminalGone)) => Exit::TerminalGone,
+        Ok(Ok(exit)) => {
+            // The terminal may be gone by now; the report was for whoever sat there.
+            let _ = io::stdout().write_all(report::report(&state).as_bytes());
+            exit
+        }
+        Ok(Err(error)) => {
+            bus.publish(Event::Note { text: format!("the terminal is gone: {error}"), severity: Severity::Warning });
+            Exit::TerminalGone
+        }
+        Err(_) => Exit::Panicked,
+    }
+}

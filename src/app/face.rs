@@ -1,14 +1,18 @@
 //! How the operator sees what happens.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{FileType, fstat};
+use rustix::process::getpgrp;
+use rustix::termios::tcgetpgrp;
 
 /// Where a run shows itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Face {
+    /// In the terminal, as a dashboard.
+    Dashboard,
     /// As event lines on stdout.
     Stdout,
     /// As event lines on stderr: nobody is expected to watch, and a hang-up means nothing.
@@ -16,6 +20,16 @@ pub(super) enum Face {
 }
 
 impl Face {
+    /// The dashboard where there is a terminal that can show it and that listens to us, event lines elsewhere.
+    pub(super) fn for_this_terminal() -> Self {
+        let (stdin, stdout) = (io::stdin(), io::stdout());
+        let able = std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+        let terminal = stdin.is_terminal() && stdout.is_terminal();
+        // In the background the first touch of the terminal would stop the process.
+        let foreground = tcgetpgrp(&stdin).is_ok_and(|group| group == getpgrp());
+        if able && terminal && foreground { Self::Dashboard } else { Self::Stdout }
+    }
+
     /// Whether the terminal that this run lives in has been closed.
     pub(super) fn has_lost_its_terminal(self) -> bool {
         self != Self::Stderr && is_closed_terminal(io::stdin())

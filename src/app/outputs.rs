@@ -34,12 +34,14 @@ impl Outputs {
             self.write_to(log)?;
         }
         match face {
+            Face::Dashboard => Ok(()),
             Face::Stdout => self.write_to(io::stdout()),
             Face::Stderr => self.write_to(io::stderr()),
         }
     }
 
-    fn write_to(&mut self, out: impl Write + Send + 'static) -> io::Result<()> {
+    /// Writes to another stream from now on as well.
+    pub(super) fn write_to(&mut self, out: impl Write + Send + 'static) -> io::Result<()> {
         self.lines.push(Lines::spawn(&self.bus, out)?);
         Ok(())
     }

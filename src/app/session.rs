@@ -2,16 +2,20 @@
 
 mod watch;
 
+use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
+use super::dashboard::Dashboard;
 use super::face::Face;
 use super::failure::Failure;
 use super::outputs::Outputs;
@@ -19,16 +23,17 @@ use super::random;
 use super::signals::Signals;
 use crate::balance::Millis;
 use crate::balance::pool::{Pool, Settings};
-use crate::cli::{self, Options};
+use crate::cli::Options;
 use crate::clock;
 use crate::config::{Config, Loaded, OnHangup, Problem};
 use crate::control::{self, Control};
 use crate::demo::Demo;
-use crate::event::{Event, EventBus, Severity};
+use crate::event::{Event, EventBus, Severity, Stamped};
 use crate::proxy;
 use crate::shutdown::Shutdown;
 use crate::tally::Tally;
-use crate::tui;
+use crate::tui::theme::Options as Looks;
+use crate::tui::{self, Door};
 
 /// How long anything may take that should take no time, once the requests are done or cut.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -42,7 +47,7 @@ pub(super) struct Plan {
     config: Config,
     warnings: Vec<Problem>,
     face: Face,
-    demo: Option<(Demo, cli::Demo)>,
+    demo: Option<Demo>,
 }
 
 impl Plan {
@@ -52,8 +57,8 @@ impl Plan {
     }
 
     /// The built-in world.
-    pub(super) fn demo(demo: Demo, wishes: cli::Demo, face: Face) -> Self {
-        Self { config: demo.config(wishes.listen), warnings: Vec::new(), face, demo: Some((demo, wishes)) }
+    pub(super) fn demo(demo: Demo, face: Face) -> Self {
+        Self { config: demo.config(), warnings: Vec::new(), face, demo: Some(demo) }
     }
 }
 
@@ -87,6 +92,9 @@ struct Session {
     control: Control,
     /// Ends when every worker has ended, with the number of requests that were cut.
     served: JoinHandle<u32>,
+    dashboard: Option<Dashboard>,
+    /// Cancelled when the dashboard must go.
+    finished: CancellationToken,
 }
 
 impl Session {
@@ -96,38 +104,43 @@ impl Session {
         let (config, bus, shutdown) = (Arc::new(config), EventBus::default(), Shutdown::default());
         tui::install_panic_hook(bus.clone());
         let outputs = Outputs::open(&bus, options.log_file.as_deref(), face)?;
+        let events = bus.subscribe();
 
         let pools: Arc<[_]> = config.pools.iter().map(|pool| new_pool(pool.balance.clone(), config.workers)).collect();
         let tally = Arc::new(Tally::new(pools.len(), config.workers));
         let (reports, reported) = mpsc::channel(REPORTS);
-        let proxy = proxy::start(proxy::Setup {
-            config: Arc::clone(&config),
-            pools: pools.to_vec(),
-            tally: Arc::clone(&tally),
-            reports,
-            shutdown: shutdown.clone(),
-            seed: random(),
-        });
-        let proxy = proxy.map_err(|error| Failure::listen(error.address, &error.source))?;
+        let bound = proxy::bind(&config).map_err(|error| Failure::listen(error.address, &error.source))?;
+        let addresses = bound.addresses.clone();
         let control = control::start(control::Setup {
             config: Arc::clone(&config),
             pools: Arc::clone(&pools),
             bus: bus.clone(),
             shutdown: shutdown.clone(),
-            tally,
+            tally: Arc::clone(&tally),
             reports: reported,
-            listen: proxy.addresses.clone(),
+            listen: addresses.clone(),
         });
         let control = control.await.map_err(Failure::new)?;
+        let proxy = bound.start(proxy::Setup {
+            config: Arc::clone(&config),
+            pools: pools.to_vec(),
+            tally,
+            reports,
+            shutdown: shutdown.clone(),
+            seed: random(),
+        });
+        let proxy = proxy.map_err(|error| Failure::io("cannot start the workers", &error))?;
 
         for warning in warnings {
             bus.publish(Event::ConfigWarning { problem: warning.to_string() });
         }
         control.set_serving();
-        if let Some((demo, wishes)) = &demo {
-            join_in((demo, wishes), proxy.addresses[0], &bus, &shutdown)?;
+        if let Some(demo) = demo {
+            invite(addresses[0], face, &bus);
+            let sent = demo.send_traffic(addresses[0], random(), shutdown.draining().clone());
+            sent.map_err(|error| Failure::io("cannot start the demo's traffic", &error))?;
         }
-        Ok(Self {
+        let mut session = Self {
             signals,
             face,
             on_hangup: config.on_hangup,
@@ -138,14 +151,45 @@ impl Session {
             outputs,
             control,
             served: spawn_blocking(|| proxy.join()),
-        })
+            dashboard: None,
+            finished: CancellationToken::new(),
+        };
+        if face == Face::Dashboard {
+            session.open_dashboard(events, options).map_err(|error| Failure::io("cannot start the dashboard", &error))?;
+        }
+        Ok(session)
     }
 
-    /// Stops what is left when the requests are done.
-    async fn stop(self, cut: u32) {
-        self.bus.publish(Event::ShutdownEnded { cut });
+    fn open_dashboard(&mut self, events: Receiver<Arc<Stamped>>, options: &Options) -> io::Result<()> {
+        let door = Door {
+            desk: self.control.desk.clone(),
+            snapshots: self.control.snapshots.clone(),
+            events,
+            bus: self.bus.clone(),
+            shutdown: self.shutdown.clone(),
+            grace: self.grace,
+            runtime: Handle::current(),
+            finished: self.finished.clone(),
+        };
+        let looks = Looks { look: options.theme, depth: options.color, ascii: options.ascii };
+        let options = tui::Options { looks, read_only: options.read_only, ..tui::Options::default() };
+        self.dashboard = Some(Dashboard::open(options, door)?);
+        Ok(())
+    }
+
+    /// Stops what is left when the requests are done: the dashboard leaves last.
+    async fn stop(mut self, cut: u32) {
+        let end = Event::ShutdownEnded { cut };
+        self.bus.publish(end.clone());
         let _ = timeout(FAREWELL, self.control.stop()).await;
+        self.finished.cancel();
+        if let Some(dashboard) = &mut self.dashboard {
+            let _ = timeout(FAREWELL, dashboard.gone()).await;
+        }
         self.outputs.finish(FAREWELL);
+        if self.face == Face::Dashboard {
+            let _ = writeln!(io::stdout(), "{end}");
+        }
     }
 }
 
@@ -156,13 +200,12 @@ fn new_pool(settings: Settings, workers: usize) -> Arc<Pool> {
     pool
 }
 
-/// Tells where the demo's proxy is, and sends it traffic.
-fn join_in((demo, wishes): (&Demo, &cli::Demo), proxy: SocketAddr, bus: &EventBus, shutdown: &Shutdown) -> Result<(), Failure> {
+/// Tells where the demo's proxy is, so that others can join in.
+fn invite(proxy: SocketAddr, face: Face, bus: &EventBus) {
     let text = format!("try: curl http://{proxy}/");
-    bus.publish(Event::Note { text, severity: Severity::Info });
-    if wishes.no_traffic {
-        return Ok(());
+    if face == Face::Dashboard {
+        // Stays on the screen under the dashboard, and above its report.
+        let _ = writeln!(io::stdout(), "evenkeel demo; {text}");
     }
-    let sent = demo.send_traffic(proxy, wishes.rate, random(), shutdown.draining().clone());
-    sent.map_err(|error| Failure::io("cannot start the demo's traffic", &error))
+    bus.publish(Event::Note { text, severity: Severity::Info });
 }

@@ -6,7 +6,7 @@ use super::Millis;
 use super::backend::Verdict;
 
 /// The longest interval between checks while a verdict is in doubt, in milliseconds.
-pub const IN_DOUBT: Millis = 500;
+pub const IN_DOUBT: Millis = 300;
 
 /// What the checks of one backend have come to.
 #[derive(Clone, Copy, Debug)]
@@ -123,10 +123,10 @@ mod tests {
             (health.streak(), health.pace(2_000), health.pace(100))
         };
         assert_eq!(pace_after(true), (1, 2_000, 100));
-        assert_eq!(pace_after(false), (1, 500, 100));
-        assert_eq!(pace_after(false), (2, 500, 100));
+        assert_eq!(pace_after(false), (1, 300, 100));
+        assert_eq!(pace_after(false), (2, 300, 100));
         assert_eq!(pace_after(false), (3, 2_000, 100), "settled: unhealthy");
-        assert_eq!(pace_after(true), (1, 500, 100));
+        assert_eq!(pace_after(true), (1, 300, 100));
         assert_eq!(pace_after(true), (2, 2_000, 100), "settled: healthy");
     }
 }

@@ -139,9 +139,9 @@ impl Stream {
                 Ok(Step::Trailers(mut trailers)) => {
                     strip_answer(&mut trailers);
                     let banned: Vec<_> = trailers.keys().filter(|name| !may_trail(name)).cloned().collect();
-                    banned.iter().for_each(|name| {
+                    for name in banned {
                         trailers.remove(name);
-                    });
+                    }
                     self.end(None);
                     return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
                 }

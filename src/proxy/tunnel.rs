@@ -37,8 +37,8 @@ impl Tunnel {
     pub(super) async fn run(self, mut client: TcpStream, read: Bytes, deadline: &Deadline) {
         let Self { claim, connection, early, idle } = self;
         let mut backend = connection.stream;
-        let mut up = Direction::new(read);
-        let mut down = Direction::new(early);
+        let mut up = Direction::new(&read);
+        let mut down = Direction::new(&early);
         deadline.arm(idle);
         poll_fn(|cx| {
             deadline.watch(cx.waker());
@@ -80,8 +80,8 @@ enum State {
 }
 
 impl Direction {
-    fn new(early: Bytes) -> Self {
-        Self { buffer: BytesMut::from(&early[..]), state: State::Open, moved: 0 }
+    fn new(early: &[u8]) -> Self {
+        Self { buffer: BytesMut::from(early), state: State::Open, moved: 0 }
     }
 
     /// Moves what it can; ready when the source has ended and the target knows.

@@ -21,6 +21,17 @@ pub(super) enum UploadError {
     Backend,
 }
 
+/// What is still to be done for a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Parts of the body are to come.
+    Body,
+    /// All that is left lies in `out` and `piece`.
+    Rest,
+    /// Everything has left.
+    Done,
+}
+
 /// How far a request has been sent. The head, and later the chunk lines, lie in the connection's `out`.
 #[derive(Debug)]
 pub(super) struct Upload {
@@ -31,9 +42,7 @@ pub(super) struct Upload {
     piece: Bytes,
     /// A chunk has been sent whose final CRLF has not.
     chunk_open: bool,
-    /// All parts are in `out` and `piece`, or gone.
-    complete: bool,
-    done: bool,
+    stage: Stage,
     written: u64,
     body_bytes: u64,
 }
@@ -46,8 +55,7 @@ impl Upload {
             position: 0,
             piece: Bytes::new(),
             chunk_open: false,
-            complete: !has_body,
-            done: false,
+            stage: if has_body { Stage::Body } else { Stage::Rest },
             written: 0,
             body_bytes: 0,
         }
@@ -55,7 +63,7 @@ impl Upload {
 
     /// Whether all is sent.
     pub(super) fn is_done(&self) -> bool {
-        self.done
+        self.stage == Stage::Done
     }
 
     /// Bytes that have left so far, head included.
@@ -70,7 +78,7 @@ impl Upload {
 
     /// Whether the client, rather than the backend, is waited for.
     pub(super) fn waits_for_client(&self, connection: &Connection) -> bool {
-        !self.complete && self.piece.is_empty() && self.position == connection.out.len()
+        self.stage == Stage::Body && self.piece.is_empty() && self.position == connection.out.len()
     }
 
     /// Sends as much as goes; ready when all is sent.
@@ -80,9 +88,9 @@ impl Upload {
         body: &mut RequestBody,
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), UploadError>> {
-        while !self.done {
+        while self.stage != Stage::Done {
             // The first piece of the body travels with the head when it is there already.
-            if self.piece.is_empty() && !self.complete {
+            if self.piece.is_empty() && self.stage == Stage::Body {
                 match body.poll_part(cx) {
                     Poll::Ready(part) => self.append(part.map_err(|ClientBroke| UploadError::Client)?, body, &mut connection.out),
                     Poll::Pending if self.position == connection.out.len() => return Poll::Pending,
@@ -90,7 +98,9 @@ impl Upload {
                 }
             }
             ready!(self.poll_write(connection, cx)).map_err(|_| UploadError::Backend)?;
-            self.done = self.complete;
+            if self.stage == Stage::Rest {
+                self.stage = Stage::Done;
+            }
         }
         Poll::Ready(Ok(()))
     }
@@ -103,8 +113,8 @@ impl Upload {
                     let before = if self.chunk_open { "\r\n" } else { "" };
                     write!(out, "{before}{:x}\r\n", data.len()).expect("writing to memory succeeds");
                     self.chunk_open = true;
-                } else {
-                    self.complete = body.is_done();
+                } else if body.is_done() {
+                    self.stage = Stage::Rest;
                 }
                 self.piece = data;
             }
@@ -114,7 +124,7 @@ impl Upload {
     }
 
     fn finish(&mut self, trailers: Option<&HeaderMap>, out: &mut Vec<u8>) {
-        self.complete = true;
+        self.stage = Stage::Rest;
         if self.chunked {
             out.extend_from_slice(if self.chunk_open { b"\r\n0\r\n" } else { b"0\r\n" });
             for (name, value) in trailers.into_iter().flatten().filter(|(name, _)| may_trail(name)) {

@@ -142,7 +142,7 @@ impl Worker {
         })
     }
 
-    /// 64 random bits (SplitMix64, Steele, Lea and Flood 2014). Not for secrets.
+    /// 64 random bits (`SplitMix64`, Steele, Lea and Flood 2014). Not for secrets.
     pub(super) fn entropy(&self) -> u64 {
         let state = self.random.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
         self.random.set(state);
@@ -222,7 +222,7 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
     }
     loop {
         tokio::select! {
-            handed = plan.inbox.recv() => if let Some(handed) = handed { worker.take_over(handed) },
+            Some(handed) = plan.inbox.recv() => worker.take_over(handed),
             () = plan.shutdown.draining().cancelled() => break,
         }
     }
@@ -239,6 +239,8 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
     while worker.tally.connections[worker.index].load(Relaxed) > 0 {
         tokio::select! {
             () = worker.last_connection_gone.notified() => {}
+            // Another worker's last accept may come in late.
+            Some(handed) = plan.inbox.recv() => worker.take_over(handed),
             () = plan.shutdown.cutting().cancelled() => {
                 cut = plan.pools.iter().map(|pool| pool.in_flight()).sum();
                 break;

@@ -38,13 +38,19 @@ pub(super) fn width(text: &str) -> usize {
     display_safe(text).chars().filter_map(cells).sum()
 }
 
+/// The cells that `text` takes once it is escaped, or `most` if it takes more. Does not read the rest of a long text.
+pub(super) fn width_up_to(text: &str, most: usize) -> usize {
+    width(start(text, most)).min(most)
+}
+
 /// `text` escaped and, if it is longer than `width` cells, cut at its end.
 pub(super) fn clip(text: &str, width: usize, ellipsis: char) -> String {
-    let safe = display_safe(text);
+    // Each character takes a cell at least, so that one more than there are cells tells whether all fit.
+    let safe = display_safe(start(text, width + 1));
     if self::width(&safe) <= width {
         return safe.into_owned();
     }
-    let mut kept = head(&safe, width.saturating_sub(1));
+    let mut kept = fitting(safe.chars(), width.saturating_sub(1));
     if width > 0 {
         kept.push(ellipsis);
     }
@@ -53,20 +59,44 @@ pub(super) fn clip(text: &str, width: usize, ellipsis: char) -> String {
 
 /// `text` escaped and, if it is longer than `width` cells, cut in its middle: what tells names apart is often their end.
 pub(super) fn clip_middle(text: &str, width: usize, ellipsis: char) -> String {
-    let safe = display_safe(text);
+    let safe = display_safe(start(text, width + 1));
     if self::width(&safe) <= width || width < 4 {
         return clip(&safe, width, ellipsis);
     }
     let tail = (width - 1) / 2;
-    let mut kept = head(&safe, width - 1 - tail);
+    let mut kept = fitting(safe.chars(), width - 1 - tail);
     kept.push(ellipsis);
-    let reversed: String = safe.chars().rev().collect();
-    kept.extend(head(&reversed, tail).chars().rev());
+    let end = fitting(display_safe(end(text, tail)).chars().rev(), tail);
+    kept.extend(end.chars().rev());
     kept
 }
 
-/// As many characters from the start of an escaped text as fit.
-fn head(safe: &str, width: usize) -> String {
+/// `text` escaped and, if it is longer than `width` cells, cut at its start: of what is being typed, the end matters.
+pub(super) fn clip_start(text: &str, width: usize, ellipsis: char) -> String {
+    let safe = display_safe(end(text, width + 1));
+    if self::width(&safe) <= width {
+        return safe.into_owned();
+    }
+    let mut kept = fitting(safe.chars().rev(), width.saturating_sub(1));
+    if width > 0 {
+        kept.push(ellipsis);
+    }
+    kept.chars().rev().collect()
+}
+
+/// The first characters of a text.
+fn start(text: &str, characters: usize) -> &str {
+    text.char_indices().nth(characters).map_or(text, |(at, _)| &text[..at])
+}
+
+/// The last characters of a text.
+fn end(text: &str, characters: usize) -> &str {
+    let before = text.char_indices().rev().nth(characters);
+    before.map_or(text, |(at, c)| &text[at + c.len_utf8()..])
+}
+
+/// As many characters of an escaped text as fit.
+fn fitting(safe: impl Iterator<Item = char>, width: usize) -> String {
     let mut left = width;
     let fits = |c: &char| match cells(*c).and_then(|cells| left.checked_sub(cells)) {
         Some(rest) => {
@@ -75,7 +105,7 @@ fn head(safe: &str, width: usize) -> String {
         }
         None => false,
     };
-    safe.chars().take_while(fits).collect()
+    safe.take_while(fits).collect()
 }
 
 /// Escaped, cut at the end or filled up with blanks on the right: exactly `width` cells.
@@ -140,9 +170,10 @@ mod tests {
     }
 
     #[test]
-    fn names_are_cut_in_the_middle_and_sentences_at_the_end() {
+    fn each_text_is_cut_where_it_matters_least() {
         assert_eq!(clip_middle("api-prod-west-eu-3", 12, '…'), "api-pr…-eu-3");
         assert_eq!(clip("no answer in time", 9, '…'), "no answe…");
+        assert_eq!(clip_start("name:api !down", 9, '…'), "…pi !down");
         assert_eq!(clip_middle("api-prod", 3, '…'), "ap…");
         assert_eq!(clip("api", 0, '…'), "");
         assert_eq!(fit_right("42", 5, '…'), "   42");
@@ -154,6 +185,7 @@ mod tests {
         #[test]
         fn every_way_to_fit_is_exact_and_harmless(chars in prop::collection::vec(any::<char>(), 0..60), width in 0_usize..40) {
             let text: String = chars.into_iter().collect();
+            prop_assert!(super::width(&clip_start(&text, width, '…')) <= width);
             for fitted in [fit(&text, width, '…'), fit_middle(&text, width, '…'), fit_right(&text, width, '…')] {
                 prop_assert_eq!(super::width(&fitted), width);
                 // What ratatui will make of it, grapheme by grapheme.

@@ -81,7 +81,7 @@ pub struct Theme {
     pub bar: Style,
     /// Headings, titles and keys.
     pub strong: Style,
-    /// What is selected.
+    /// What is selected: the terminal's own colours reversed, as a coloured word on a reversed ground would be hard to read.
     pub selected: Style,
     /// Notices that must not be overlooked.
     pub badge: Style,
@@ -134,9 +134,12 @@ impl Theme {
             },
             fail: coloured(|palette| palette.fail).add_modifier(Modifier::BOLD),
             quiet: if contrast { Style::new() } else { Style::new().add_modifier(Modifier::DIM) },
-            bar: coloured(|palette| palette.up),
+            bar: coloured(|palette| palette.bar),
             strong: Style::new().add_modifier(Modifier::BOLD),
-            selected: Style::new().add_modifier(Modifier::REVERSED),
+            selected: Style::new()
+                .fg(Color::Reset)
+                .add_modifier(Modifier::REVERSED)
+                .remove_modifier(Modifier::DIM.union(Modifier::UNDERLINED)),
             badge: Style::new().add_modifier(Modifier::REVERSED.union(Modifier::BOLD)),
         }
     }
@@ -164,6 +167,13 @@ impl Theme {
     /// Whether only ASCII may be printed.
     pub fn is_ascii(&self) -> bool {
         self.glyphs.ellipsis.is_ascii()
+    }
+}
+
+impl Default for Theme {
+    /// Without colours.
+    fn default() -> Self {
+        Self::of(Look::Mono, Depth::Never, Background::Unknown, &glyphs::UNICODE)
     }
 }
 

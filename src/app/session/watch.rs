@@ -1,5 +1,7 @@
 //! Watching over a run: signals, the dashboard, the workers and the clock, until the last request is done or cut.
 
+use std::future::pending;
+use std::io;
 use std::mem;
 use std::pin::pin;
 use std::process::ExitCode;
@@ -8,12 +10,14 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::{FAREWELL, Session};
+use crate::app::dashboard::Dashboard;
 use crate::app::face::Face;
 use crate::app::failure::{CUT, Failure};
 use crate::app::signals::Wish;
 use crate::config::OnHangup;
 use crate::event::{Event, Severity};
 use crate::shutdown::Shutdown;
+use crate::tui::Exit;
 
 /// How it ended.
 #[derive(Debug)]
@@ -40,6 +44,7 @@ impl Session {
                 }
                 () = &mut too_late => break self.in_flight(),
                 wish = self.signals.next() => self.obey(wish),
+                exit = gone(&mut self.dashboard) => self.dashboard_gone(exit),
             }
         };
         let code = if !shutdown.is_draining() {
@@ -60,6 +65,20 @@ impl Session {
             Wish::Hangup => self.note(Severity::Warning, "SIGHUP: this version cannot reload its config; nothing has changed"),
             Wish::Suspend => self.note(Severity::Warning, "SIGTSTP refused: it would freeze the proxy"),
             Wish::ReopenLog => self.outputs.reopen_log(),
+        }
+    }
+
+    fn dashboard_gone(&mut self, exit: Exit) {
+        self.dashboard = None;
+        match exit {
+            Exit::Finished | Exit::Quit => self.begin_drain("quit"),
+            Exit::TerminalGone => self.terminal_gone(),
+            Exit::Panicked => {
+                self.face = Face::Stdout;
+                // Without a thread for it the proxy goes on all the same; the log file has the rest.
+                let _ = self.outputs.write_to(io::stdout());
+                self.note(Severity::Error, "the dashboard has failed (a bug); the proxy goes on without it");
+            }
         }
     }
 
@@ -88,6 +107,13 @@ impl Session {
 
     fn note(&self, severity: Severity, text: &str) {
         self.bus.publish(Event::Note { text: text.to_owned(), severity });
+    }
+}
+
+async fn gone(dashboard: &mut Option<Dashboard>) -> Exit {
+    match dashboard {
+        Some(dashboard) => dashboard.gone().await,
+        None => pending().await,
     }
 }
 

@@ -147,10 +147,10 @@ fn what_somebody_else_has_changed_since_is_left_alone() {
             (Dashboard, weight("a", 5), "web/a weight 1 -> 5", &["web/a weight 1 -> 5 by dashboard"]),
             (Dashboard, weight("b", 4), "web/b weight 1 -> 4", &["web/b weight 1 -> 4 by dashboard"]),
             (Demo, weight("b", 2), "web/b weight 4 -> 2", &["web/b weight 4 -> 2 by demo"]),
-            (Dashboard, Command::Undo, "cannot undo: the weight of web/b has been changed since, by Demo", &[]),
+            (Dashboard, Command::Undo, "cannot undo: the weight of web/b has been changed since, by demo", &[]),
             (Dashboard, Command::Undo, "web/a weight 5 -> 1", &["web/a weight 5 -> 1 by dashboard"]),
             (Demo, weight("a", 8), "web/a weight 1 -> 8", &["web/a weight 1 -> 8 by demo"]),
-            (Dashboard, Command::Redo, "cannot redo: the weight of web/a has been changed since, by Demo", &[]),
+            (Dashboard, Command::Redo, "cannot redo: the weight of web/a has been changed since, by demo", &[]),
         ],
     );
 }

@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn doubt_is_quick_and_does_not_use_up_the_offset() {
         let [doubt, steady, again] = pauses(1, ["ox", "oxxx", "oxxxx"]);
-        assert!(doubt <= 500, "{doubt}");
+        assert!(doubt <= 300, "{doubt}");
         assert_eq!([steady, again], [1000, 2000]);
     }
 

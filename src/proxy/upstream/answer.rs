@@ -122,8 +122,8 @@ fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, BadAnswer> {
 mod tests {
     use super::*;
 
-    fn of(method: Method, text: &'static str) -> Result<(u16, Framing, bool), BadAnswer> {
-        match parse(Bytes::from_static(text.as_bytes()), &method)? {
+    fn of(method: &Method, text: &'static str) -> Result<(u16, Framing, bool), BadAnswer> {
+        match parse(Bytes::from_static(text.as_bytes()), method)? {
             Parsed::Head(head, _) => Ok((head.status.as_u16(), head.framing, head.keep_alive)),
             Parsed::Partial(_) => panic!("partial"),
         }
@@ -145,11 +145,11 @@ mod tests {
             ("HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n", None, true),
             ("HTTP/1.1 100 Continue\r\n\r\n", None, true),
         ] {
-            let (_, got, kept) = of(Method::GET, text).unwrap_or_else(|_| panic!("{text}"));
+            let (_, got, kept) = of(&Method::GET, text).unwrap_or_else(|_| panic!("{text}"));
             assert_eq!((got, kept), (framing, keep_alive), "{text}");
         }
-        assert_eq!(of(Method::HEAD, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n").unwrap().1, None);
-        assert_eq!(of(Method::HEAD, "HTTP/1.1 200 OK\r\n\r\n").unwrap().1, None);
+        assert_eq!(of(&Method::HEAD, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n").unwrap().1, None);
+        assert_eq!(of(&Method::HEAD, "HTTP/1.1 200 OK\r\n\r\n").unwrap().1, None);
     }
 
     #[test]
@@ -169,7 +169,7 @@ mod tests {
             "HTTP/1.1 20 OK\r\n\r\n",
             "SSH-2.0-OpenSSH\r\n\r\n",
         ] {
-            assert_eq!(of(Method::GET, text), Err(BadAnswer), "{text:?}");
+            assert_eq!(of(&Method::GET, text), Err(BadAnswer), "{text:?}");
         }
         let long = Bytes::from(format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(MAX_HEAD)));
         assert!(parse(long, &Method::GET).is_err());

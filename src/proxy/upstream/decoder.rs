@@ -251,7 +251,7 @@ mod tests {
         ] {
             assert_eq!(decode(Framing::Chunked, &[bad]), Err(BadAnswer), "{:?}", String::from_utf8_lossy(bad));
         }
-        let endless = [b"5;".as_slice(), &[b'x'; MAX_OVERHEAD + 1]].concat();
+        let endless = [b"5;".as_slice(), &vec![b'x'; MAX_OVERHEAD + 1]].concat();
         assert_eq!(decode(Framing::Chunked, &[&endless]), Err(BadAnswer));
     }
 

@@ -19,12 +19,14 @@ pub(super) struct Hue {
 /// What is coloured at all: text has the terminal's own colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Palette {
-    /// Serving, and bars.
+    /// Serving.
     pub(super) up: Hue,
     /// Draining, and warnings.
     pub(super) drain: Hue,
     /// Failing, and errors.
     pub(super) fail: Hue,
+    /// Bars and curves: large, so quieter than text.
+    pub(super) bar: Hue,
 }
 
 const fn hue(rgb: u32, indexed: u8, named: Color) -> Hue {
@@ -37,6 +39,7 @@ pub(super) const DARK: Palette = Palette {
     up: hue(0x56_B4_E9, 74, Color::Cyan),
     drain: hue(0xF0_E4_42, 221, Color::Yellow),
     fail: hue(0xD5_5E_00, 166, Color::LightRed),
+    bar: hue(0x3C_76_A6, 67, Color::Cyan),
 };
 
 /// On a light background.
@@ -44,6 +47,7 @@ pub(super) const LIGHT: Palette = Palette {
     up: hue(0x00_72_B2, 24, Color::Blue),
     drain: hue(0x87_00_D7, 92, Color::Magenta),
     fail: hue(0xB3_47_00, 130, Color::Red),
+    bar: hue(0x4A_90_C8, 67, Color::Blue),
 };
 
 /// Readable on either. Of the 16 names no blue is, so there `up` has none.
@@ -51,6 +55,7 @@ pub(super) const UNKNOWN: Palette = Palette {
     up: hue(0x00_72_B2, 25, Color::Reset),
     drain: hue(0xCC_79_A7, 175, Color::Magenta),
     fail: hue(0xD5_5E_00, 166, Color::Red),
+    bar: hue(0x00_72_B2, 25, Color::Reset),
 };
 
 /// On a dark background, for those who need more contrast.
@@ -58,6 +63,7 @@ pub(super) const CONTRAST_DARK: Palette = Palette {
     up: hue(0x8F_D0_FF, 117, Color::LightCyan),
     drain: hue(0xFF_F0_66, 228, Color::LightYellow),
     fail: hue(0xFF_7F_3F, 208, Color::LightRed),
+    bar: hue(0x8F_D0_FF, 117, Color::LightCyan),
 };
 
 /// On a light background, for those who need more contrast.
@@ -65,6 +71,7 @@ pub(super) const CONTRAST_LIGHT: Palette = Palette {
     up: hue(0x00_3F_6B, 24, Color::Blue),
     drain: hue(0x73_00_B5, 92, Color::Magenta),
     fail: hue(0x8A_30_00, 88, Color::Red),
+    bar: hue(0x00_3F_6B, 24, Color::Blue),
 };
 
 #[cfg(test)]
@@ -82,9 +89,9 @@ mod tests {
 
     const EYES: [Matrix; 4] = [
         [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
-        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
-        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+        [[0.152_286, 1.052_583, -0.204_868], [0.114_503, 0.786_281, 0.099_216], [-0.003_882, -0.048_116, 1.051_998]],
+        [[0.367_322, 0.860_646, -0.227_968], [0.280_085, 0.672_501, 0.047_413], [-0.011_820, 0.042_940, 0.968_881]],
+        [[1.255_528, -0.076_749, -0.178_779], [-0.078_411, 0.930_809, 0.147_602], [0.004_733, 0.691_367, 0.303_900]],
     ];
     const XYZ: Matrix = [
         [0.412_456_4, 0.357_576_1, 0.180_437_5],
@@ -167,6 +174,18 @@ mod tests {
     #[test]
     fn unknown_is_readable_on_both_backgrounds() {
         check(UNKNOWN, &[BLACK, WHITE], [3.0, 2.5], [22.0, 36.0]);
+    }
+
+    #[test]
+    fn bars_have_the_three_to_one_of_graphics() {
+        let backgrounds =
+            [(DARK, BLACK), (LIGHT, WHITE), (UNKNOWN, BLACK), (UNKNOWN, WHITE), (CONTRAST_DARK, BLACK), (CONTRAST_LIGHT, WHITE)];
+        for (palette, background) in backgrounds {
+            for colour in [palette.bar.rgb, xterm(palette.bar.indexed)] {
+                let contrast = contrast(colour, background);
+                assert!(contrast >= 3.0, "{colour:?} on {background:?}: {contrast}");
+            }
+        }
     }
 
     #[test]

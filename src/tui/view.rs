@@ -1,0 +1,192 @@
+//! Draws the state: pure, from top left to bottom right. Am I serving? Who is serving? Is it even? What happened?
+//!
+//! Every figure comes from the snapshot, every foreign word goes through [`super::safe`], and no state is told by colour
+//! alone.
+
+mod backends;
+mod bars;
+mod columns;
+mod condition;
+mod details;
+mod distribution;
+mod events;
+mod footer;
+mod frame;
+mod header;
+mod help;
+mod numbers;
+mod picker;
+mod question;
+mod scroll;
+mod strip;
+#[cfg(test)]
+mod tests;
+mod throughput;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Modifier;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Clear, Widget};
+
+use self::frame::Frame;
+use super::dialog;
+use super::layout::{self, Class, Layout};
+use super::safe::clip;
+use super::state::{Overlay, Panel, State};
+use super::theme::Theme;
+
+/// The panels that share one place where there is little.
+const LOWER: [Panel; 3] = [Panel::Distribution, Panel::Throughput, Panel::Events];
+
+/// Draws everything, for the size that the frame has.
+pub fn draw(frame: &mut ratatui::Frame<'_>, state: &State, theme: &Theme) {
+    let area = frame.area();
+    let plan = layout::plan(area.width, area.height, state.pool().map_or(0, |pool| pool.backends.len()));
+    let buf = frame.buffer_mut();
+    panels(&plan, buf, state, theme);
+    let cursor = footer::draw(plan.footer, buf, state, theme);
+    toast(layout::toast(area.width, area.height), buf, state, theme);
+    overlay(area, &plan, buf, state, theme);
+    if theme.is_ascii() {
+        to_ascii(buf);
+    }
+    if let (Some(cursor), Overlay::None) = (cursor, &state.overlay) {
+        frame.set_cursor_position(cursor);
+    }
+}
+
+/// How far help or details may scroll in a terminal of the state's size.
+pub fn max_scroll(state: &State) -> usize {
+    let theme = Theme::default();
+    let (width, height) = state.size;
+    let area = Rect::new(0, 0, width, height);
+    let plan = layout::plan(width, height, 0);
+    let inner = |place: Rect| (usize::from(place.width.saturating_sub(2)), place.height.saturating_sub(2));
+    let (lines, height) = match &state.overlay {
+        Overlay::Help { .. } => {
+            let (width, height) = inner(help_place(area));
+            (help::lines(&theme, width).len(), height)
+        }
+        Overlay::Details { .. } => {
+            let (width, height) = inner(details_place(area, &plan));
+            (details::subject(state).map_or(0, |backend| details::lines(backend, state, &theme, width).len()), height)
+        }
+        _ => return 0,
+    };
+    scroll::most(lines, height)
+}
+
+fn panels(plan: &Layout, buf: &mut Buffer, state: &State, theme: &Theme) {
+    let framed = plan.class.is_framed();
+    header::draw(plan.header, buf, state, theme, framed);
+    backends::draw(plan.backends, buf, state, theme, plan.class);
+    for (panel, area) in LOWER.into_iter().zip([plan.distribution, plan.throughput, plan.events]) {
+        if framed && !area.is_empty() {
+            let inner = Frame::panel(panel, state, theme).right(aside(panel, area, state, theme)).draw(area, buf, theme);
+            content(panel, inner, buf, state, theme);
+        } else if !area.is_empty() {
+            content(panel, area, buf, state, theme);
+        }
+    }
+    if !plan.tabs.is_empty() {
+        let shown = state.lower;
+        let inner =
+            Frame::tabs(&LOWER, shown, state, theme).right(aside(shown, plan.tabs, state, theme)).draw(plan.tabs, buf, theme);
+        content(shown, inner, buf, state, theme);
+    }
+    if !plan.details.is_empty() {
+        details::draw(plan.details, buf, state, theme);
+    }
+}
+
+fn aside(panel: Panel, area: Rect, state: &State, theme: &Theme) -> Line<'static> {
+    match panel {
+        Panel::Distribution => distribution::aside(state, theme),
+        Panel::Throughput => throughput::aside(theme),
+        Panel::Events | Panel::Backends => events::aside(state, area.height.saturating_sub(2), theme),
+    }
+}
+
+fn content(panel: Panel, area: Rect, buf: &mut Buffer, state: &State, theme: &Theme) {
+    match panel {
+        Panel::Distribution => distribution::draw(area, buf, state, theme),
+        Panel::Throughput => throughput::draw(area, buf, state, theme),
+        Panel::Events | Panel::Backends => events::draw(area, buf, state, theme),
+    }
+}
+
+fn overlay(area: Rect, plan: &Layout, buf: &mut Buffer, state: &State, theme: &Theme) {
+    match &state.overlay {
+        Overlay::None => {}
+        Overlay::Help { scroll } => help::draw(lift(help_place(area), buf), buf, *scroll, theme),
+        Overlay::Picker { pool, strategy } => {
+            let place = centred(area, picker::WIDTH, picker::HEIGHT);
+            picker::draw(lift(place, buf), buf, pool, *strategy, state, theme);
+        }
+        Overlay::Details { .. } if plan.class == Class::Wide => {}
+        Overlay::Details { .. } => details::draw(clear(details_place(area, plan), buf), buf, state, theme),
+        Overlay::Confirm(_) | Overlay::TypeName(_) | Overlay::Quit { .. } => {
+            if let Some(dialog) = dialog::describe(state) {
+                let (width, height) = question::size(&dialog);
+                question::draw(lift(centred(area, width, height), buf), buf, &dialog, theme);
+            }
+        }
+    }
+}
+
+fn help_place(area: Rect) -> Rect {
+    centred(area, 124, area.height.saturating_sub(2).max(area.height.min(8)))
+}
+
+/// On the right, below the header: the row that it is about stays in sight.
+fn details_place(area: Rect, plan: &Layout) -> Rect {
+    match plan.class {
+        Class::Wide => plan.details,
+        Class::Line | Class::Pocket => area,
+        Class::Compact | Class::Full => {
+            let width = area.width.min(64);
+            let height = area.height.saturating_sub(plan.header.height + plan.footer.height);
+            Rect { x: area.right() - width, y: plan.header.bottom(), width, height }
+        }
+    }
+}
+
+fn centred(area: Rect, width: u16, height: u16) -> Rect {
+    let (width, height) = (width.min(area.width), height.min(area.height));
+    Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 2, width, height }
+}
+
+/// Makes room for something that asks for all attention: dims what is around it, and leaves a blank at either side.
+fn lift(place: Rect, buf: &mut Buffer) -> Rect {
+    buf.set_style(buf.area, Modifier::DIM);
+    let margin = Rect { x: place.x.saturating_sub(1), width: place.width.saturating_add(2), ..place };
+    clear(margin.intersection(buf.area), buf);
+    place
+}
+
+fn clear(place: Rect, buf: &mut Buffer) -> Rect {
+    Clear.render(place, buf);
+    place
+}
+
+/// The passing message, on the frame above the keys, where it hides nothing.
+fn toast(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme) {
+    let Some(toast) = &state.toast else { return };
+    let room = usize::from(area.width.saturating_sub(8));
+    let glyph = theme.severity_glyph(toast.severity);
+    let text = format!(" {glyph} {} ", clip(&toast.text, room, theme.glyphs.ellipsis));
+    let style = theme.badge.patch(theme.severity(toast.severity)).remove_modifier(Modifier::DIM);
+    let x = area.width.min(2);
+    let area = Rect { x: area.x + x, width: area.width - x, ..area };
+    Line::from(Span::styled(text, style)).render(area, buf);
+}
+
+/// The last gate where only ASCII may be printed: names may hold anything.
+fn to_ascii(buf: &mut Buffer) {
+    for cell in &mut buf.content {
+        if !cell.symbol().is_ascii() {
+            cell.set_symbol("?");
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! A backend's condition in a glyph, a style and a few words. Mode and health stay apart; this is what follows from both.
+
+use ratatui::style::Style;
+
+use super::numbers::clock;
+use crate::balance::backend::{Eligibility, Mode, Verdict};
+use crate::balance::snapshot::BackendView;
+use crate::tui::theme::Theme;
+
+/// The glyph at the start of a backend's row.
+pub(super) fn glyph(eligibility: Eligibility, theme: &Theme) -> (char, Style) {
+    let glyphs = theme.glyphs;
+    match eligibility {
+        Eligibility::Eligible => (glyphs.serving, theme.up),
+        Eligibility::Draining => (glyphs.draining, theme.drain),
+        Eligibility::Unhealthy | Eligibility::Ejected => (glyphs.failing, theme.fail),
+        Eligibility::Down | Eligibility::NoWeight => (glyphs.off, theme.quiet),
+        Eligibility::OnTrial | Eligibility::AwaitingFirstCheck => (glyphs.waiting, theme.drain),
+    }
+}
+
+/// The style of a mode.
+pub(super) fn mode(mode: Mode, theme: &Theme) -> Style {
+    match mode {
+        Mode::Up => theme.up,
+        Mode::Drain => theme.drain,
+        Mode::Down => theme.quiet,
+    }
+}
+
+/// The style of an error ratio: none, some, or at least one in a hundred.
+pub(super) fn errors(ratio: f64, theme: &Theme) -> Style {
+    match ratio {
+        r if r >= 0.01 => theme.fail,
+        r if r > 0.0 => theme.drain,
+        _ => Style::new(),
+    }
+}
+
+/// One word, for counting backends by condition.
+pub(super) fn word(eligibility: Eligibility) -> &'static str {
+    match eligibility {
+        Eligibility::Eligible => "eligible",
+        Eligibility::OnTrial => "on trial",
+        Eligibility::Draining => "draining",
+        Eligibility::Down => "down",
+        Eligibility::NoWeight => "without weight",
+        Eligibility::Unhealthy => "unhealthy",
+        Eligibility::AwaitingFirstCheck => "unchecked",
+        Eligibility::Ejected => "ejected",
+    }
+}
+
+/// Why a backend gets no share, or what is special about it: `17 left`, `ejected 0:23`, the reason of the last check.
+pub(super) fn note(backend: &BackendView) -> Option<String> {
+    let left = backend.in_flight;
+    Some(match backend.eligibility {
+        Eligibility::Draining | Eligibility::Down if left > 0 => format!("{left} left"),
+        Eligibility::Draining => "drained".to_owned(),
+        Eligibility::Down => "off".to_owned(),
+        Eligibility::NoWeight => "weight 0".to_owned(),
+        Eligibility::Unhealthy => backend.checks.first().map_or_else(|| "unhealthy".to_owned(), |check| check.detail.clone()),
+        Eligibility::AwaitingFirstCheck => "first check".to_owned(),
+        Eligibility::Ejected => match backend.ejected_for_ms {
+            Some(ms) => format!("ejected {}", clock(ms)),
+            None => "ejected".to_owned(),
+        },
+        Eligibility::OnTrial => "on trial".to_owned(),
+        Eligibility::Eligible if backend.backup && backend.rps == 0.0 => "backup".to_owned(),
+        Eligibility::Eligible => return None,
+    })
+}
+
+/// The streak of the checks: `✓128` passed in a row, `✗2/3` one more makes it unhealthy, `✓1/2` one more makes it healthy,
+/// `✗14` failed in a row, `?` not checked yet, `-` without checks.
+pub(super) fn streak(backend: &BackendView, theme: &Theme) -> (String, Style) {
+    let glyphs = theme.glyphs;
+    let BackendView { streak, rise, fall, .. } = *backend;
+    match (backend.health, backend.last_check_passed) {
+        _ if !backend.checked => ("-".to_owned(), theme.quiet),
+        _ if streak == 0 => ("?".to_owned(), theme.drain),
+        (Verdict::Healthy, true) => (format!("{}{}", glyphs.passed, short(streak)), Style::new()),
+        (Verdict::Healthy | Verdict::Unknown, false) => (format!("{}{streak}/{fall}", glyphs.failed), theme.drain),
+        (Verdict::Unhealthy | Verdict::Unknown, true) => (format!("{}{streak}/{rise}", glyphs.passed), theme.drain),
+        (Verdict::Unhealthy, false) => (format!("{}{}", glyphs.failed, short(streak)), theme.fail),
+    }
+}
+
+fn short(streak: u32) -> String {
+    if streak < 10_000 { streak.to_string() } else { format!("{}k", streak / 1_000) }
+}
+
+/// The whole truth in a sentence, for the details.
+pub(super) fn sentence(backend: &BackendView) -> String {
+    match backend.eligibility {
+        Eligibility::Eligible if backend.ramp_percent < 100 => {
+            format!("takes requests, {} % of its weight so far", backend.ramp_percent)
+        }
+        Eligibility::Eligible if backend.backup => "takes requests when no other backend can".to_owned(),
+        Eligibility::Eligible => "takes requests".to_owned(),
+        Eligibility::OnTrial => "on trial: the next request decides whether its ejection is over".to_owned(),
+        Eligibility::Draining if backend.in_flight == 0 => "drained: nothing in flight, takes nothing new".to_owned(),
+        Eligibility::Draining => format!("draining: {} left, takes nothing new", backend.in_flight),
+        Eligibility::Down if backend.in_flight == 0 => "off: switched down by the operator".to_owned(),
+        Eligibility::Down => format!("off: switched down by the operator, {} left", backend.in_flight),
+        Eligibility::NoWeight => "takes nothing new: its weight is 0".to_owned(),
+        Eligibility::Unhealthy => "takes nothing new: its checks fail".to_owned(),
+        Eligibility::AwaitingFirstCheck => "waits for its first check".to_owned(),
+        Eligibility::Ejected => match backend.ejected_for_ms {
+            Some(ms) => format!("ejected after failed requests, tried again in {}", clock(ms)),
+            None => "ejected after failed requests".to_owned(),
+        },
+    }
+}
+
+/// What the checks say, in words.
+pub(super) fn health(backend: &BackendView) -> String {
+    let BackendView { streak, rise, fall, .. } = *backend;
+    match (backend.health, backend.last_check_passed) {
+        _ if !backend.checked => "has no checks".to_owned(),
+        _ if streak == 0 => "not checked yet".to_owned(),
+        (Verdict::Healthy, true) => format!("healthy, {streak} checks passed in a row"),
+        (Verdict::Healthy, false) => format!("healthy, but {streak} of {fall} checks failed"),
+        (Verdict::Unhealthy, false) => format!("unhealthy, {streak} checks failed in a row"),
+        (Verdict::Unhealthy, true) => format!("unhealthy, but {streak} of {rise} checks passed"),
+        (Verdict::Unknown, passed) => {
+            let (of, word) = if passed { (rise, "passed") } else { (fall, "failed") };
+            format!("unknown, {streak} of {of} checks {word}")
+        }
+    }
+}
