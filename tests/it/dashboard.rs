@@ -68,6 +68,14 @@ impl Cockpit {
         })
     }
 
+    /// Waits until the table's row for a backend says this.
+    #[track_caller]
+    fn wait_for_row(&self, backend: &str, says: &str) {
+        self.pty.wait_until(&format!("{backend} {says}"), |screen| {
+            screen.rows(0, screen.size().1.get()).any(|row| row.contains(backend) && row.contains(says))
+        });
+    }
+
     /// Which backends answer six requests.
     fn answering(&self) -> Vec<String> {
         let address = self.address();
@@ -122,10 +130,7 @@ fn d_takes_a_backend_out_of_rotation_and_z_brings_it_back() {
     let modes = cockpit.wait_for_modes([Mode::Up, Mode::Up, Mode::Drain]);
     let drained = modes.iter().position(|mode| *mode == Mode::Drain).unwrap();
     let name = format!("api-{}", drained + 1);
-    cockpit.pty.wait_until("the row says drain", |screen| {
-        let columns = screen.size().1.get();
-        screen.rows(0, columns).any(|row| row.contains(&name) && row.contains("drain"))
-    });
+    cockpit.wait_for_row(&name, "drain");
     assert!(!cockpit.answering().contains(&name), "{name} still gets requests");
     cockpit.pty.keys("z");
     cockpit.wait_for_modes([Mode::Up; 3]);
@@ -150,7 +155,7 @@ fn a_drained_backend_finishes_what_it_has() {
 fn the_last_backend_is_not_taken_out_by_one_key() {
     let mut cockpit = Cockpit::open(120, 36);
     cockpit.pty.keys("d");
-    cockpit.wait_for_modes([Mode::Up, Mode::Up, Mode::Drain]);
+    cockpit.wait_for_row("api-1", "drain");
     // Half of the capacity that is left: a dialog, with Cancel in focus.
     cockpit.pty.keys("jd");
     cockpit.pty.wait_for("Cancel");
@@ -180,7 +185,7 @@ fn ctrl_c_drains_and_a_second_one_cuts() {
     let gate = Gate::default();
     let _client = cockpit.hold_a_request(&gate);
     cockpit.pty.keys("\x03");
-    cockpit.pty.wait_for("rain");
+    cockpit.pty.wait_for("DRAINING");
     cockpit.pty.keys("\x03");
     assert_eq!(cockpit.pty.exit_code(), 130);
     cockpit.pty.assert_restored("1 request");

@@ -73,15 +73,15 @@ fn a_status_of_the_backend_is_passed_on() {
 
 #[test]
 fn an_answer_that_breaks_off_breaks_off_visibly() {
-    let gate = Gate::default();
-    let cases: [(&str, Script); 4] = [
-        ("stalls", stalls_mid_body()),
-        ("resets", resets_mid_body(&gate)),
-        ("promises too much", promises_too_much()),
-        ("breaks off a chunk", breaks_off_a_chunk()),
+    let cases: [(&str, fn(&Gate) -> Script); 4] = [
+        ("stalls", |_| stalls_mid_body()),
+        ("resets", resets_mid_body),
+        ("promises too much", promises_too_much),
+        ("breaks off a chunk", breaks_off_a_chunk),
     ];
     for (vice, script) in cases {
-        let backend = upstream(script);
+        let gate = Gate::default();
+        let backend = upstream(script(&gate));
         let keel = Keel::serve(impatient(&[&backend]));
         let mut client = keel.client();
         let head = client.send("GET / HTTP/1.1\r\nhost: test\r\n\r\n").head();
@@ -150,7 +150,7 @@ fn a_post_is_delivered_at_most_once() {
         ("resets mid-body", resets_mid_body(&gate)),
         ("closes without an answer", closes_without_an_answer()),
         ("closes after each answer", closes_silently("ok")),
-        ("promises too much", promises_too_much()),
+        ("promises too much", promises_too_much(&gate)),
         ("garbage", garbage()),
         ("answers 500", status(500)),
     ];

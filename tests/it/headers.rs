@@ -1,10 +1,12 @@
 //! What a backend and a client get to see of each other's fields, and of ours.
 
+use std::collections::BTreeSet;
+
 use crate::support::client::Response;
 use crate::support::http::Head;
 use crate::support::keel::{Keel, pool};
 use crate::support::script::{ok, raw};
-use crate::support::upstream::upstream;
+use crate::support::upstream::{Upstream, upstream};
 
 /// Sends one request through evenkeel and gives what the backend got, and the answer.
 fn through(settings: &str, request: &str, answer: &str) -> (Head, Response) {
@@ -30,19 +32,35 @@ fn a_request_gets_our_fields() {
 }
 
 #[test]
-fn request_ids_are_kept_or_made_and_never_the_same() {
+fn request_ids_are_kept_if_they_are_fit() {
     let backend = upstream(ok("ok"));
     let keel = Keel::serve(pool(&[&backend]));
-    for id in ["x-request-id: mine-1\r\n", "", "", "x-request-id: not fit\u{e9}\r\n"] {
-        keel.client().send(format!("GET / HTTP/1.1\r\nhost: test\r\n{id}\r\n")).response();
+    let long = "x".repeat(1000);
+    for id in ["mine-1", "not fit \u{e9}", &long] {
+        keel.client().send(format!("GET / HTTP/1.1\r\nhost: test\r\nx-request-id: {id}\r\n\r\n")).response();
     }
-    let ids: Vec<_> = backend.requests().iter().map(|r| r.head.get("x-request-id").unwrap().to_owned()).collect();
+    let ids = request_ids(&backend);
     assert_eq!(ids[0], "mine-1");
-    assert!(ids[3].is_ascii(), "{ids:?}");
-    let mut unique = ids.clone();
-    unique.sort();
-    unique.dedup();
-    assert_eq!(unique.len(), 4, "{ids:?}");
+    assert!(ids.iter().all(|id| id.len() <= 128 && id.bytes().all(|b| b.is_ascii_graphic())), "{ids:?}");
+}
+
+#[test]
+fn no_two_request_ids_are_the_same() {
+    let backend = upstream(ok("ok"));
+    let keel = Keel::serve(pool(&[&backend]));
+    // Kept open, so that the connections are spread over the workers.
+    let mut clients: Vec<_> = (0..8).map(|_| keel.client()).collect();
+    for n in 0..8 {
+        clients.iter_mut().for_each(|client| drop(client.get("/")));
+        // Brings its own, so that one worker makes fewer than the others.
+        clients[0].send(format!("GET / HTTP/1.1\r\nhost: test\r\nx-request-id: mine-{n}\r\n\r\n")).response();
+    }
+    let unique: BTreeSet<_> = request_ids(&backend).into_iter().collect();
+    assert_eq!(unique.len(), 72, "{unique:#?}");
+}
+
+fn request_ids(backend: &Upstream) -> Vec<String> {
+    backend.requests().iter().map(|r| r.head.get("x-request-id").unwrap().to_owned()).collect()
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! Stopping in order, and at once.
 
+use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::thread;
 
 use rustix::process::Signal;
 
 use crate::support::client::Client;
-use crate::support::eventually;
 use crate::support::keel::{Keel, pool};
 use crate::support::script::{Gate, held, held_midway, ok, stalls_before_the_head, switches_protocols};
 use crate::support::upstream::{Upstream, upstream};
+use crate::support::{DEADLINE, eventually};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: test\r\n\r\n";
 
@@ -109,4 +111,25 @@ fn a_tunnel_is_in_flight_too() {
     client.finish();
     assert!(client.is_at_end());
     assert_eq!(keel.exit_code(), Some(0));
+}
+
+#[test]
+fn connections_that_come_at_the_last_moment_do_not_hold_it_up() {
+    let backend = upstream(ok("ok"));
+    let mut keel = Keel::serve(format!("shutdown: {{grace: 1h}}\n{}", pool(&[&backend])));
+    let address = keel.address;
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while let Ok(mut stream) = TcpStream::connect(address) {
+                    stream.set_read_timeout(Some(DEADLINE)).unwrap();
+                    // Served or refused, either way it comes to an end.
+                    let _ = stream.write_all(GET.as_bytes()).and_then(|()| stream.read(&mut [0; 1024]));
+                }
+            });
+        }
+        backend.wait_for("traffic", |_| backend.hits() > 100);
+        keel.signal(Signal::TERM);
+        assert_eq!(keel.exit_code(), Some(0));
+    });
 }

@@ -37,8 +37,8 @@ fn breaks() {
         (resets_before_the_head(), ErrorKind::ConnectionReset),
         (resets_mid_body(&gate), ErrorKind::ConnectionReset),
         (closes_without_an_answer(), ErrorKind::UnexpectedEof),
-        (promises_too_much(), ErrorKind::UnexpectedEof),
-        (breaks_off_a_chunk(), ErrorKind::UnexpectedEof),
+        (promises_too_much(&gate), ErrorKind::UnexpectedEof),
+        (breaks_off_a_chunk(&gate), ErrorKind::UnexpectedEof),
         (garbage(), ErrorKind::InvalidData),
     ];
     for (n, (script, kind)) in cases.into_iter().enumerate() {

@@ -87,7 +87,7 @@ pub fn resets_before_the_head() -> Script {
     vec![Step::ReadBody, Step::Reset]
 }
 
-/// Breaks the connection within its answer.
+/// Breaks the connection within its answer, once the gate is open.
 pub fn resets_mid_body(gate: &Gate) -> Script {
     vec![Step::ReadBody, Step::Send(half_an_answer()), Step::Hold(gate.clone()), Step::Reset]
 }
@@ -97,9 +97,9 @@ pub fn closes_without_an_answer() -> Script {
     vec![Step::ReadBody, Step::Close]
 }
 
-/// Promises ten bytes and ends after four.
-pub fn promises_too_much() -> Script {
-    vec![Step::ReadBody, Step::Send(half_an_answer()), Step::Close]
+/// Promises ten bytes, sends four and ends once the gate is open.
+pub fn promises_too_much(gate: &Gate) -> Script {
+    vec![Step::ReadBody, Step::Send(half_an_answer()), Step::Hold(gate.clone()), Step::Close]
 }
 
 /// Promises two bytes and sends a whole further answer after them.
@@ -109,10 +109,10 @@ pub fn sends_more_than_it_promised() -> Script {
     raw(bytes)
 }
 
-/// Breaks its chunked body off.
-pub fn breaks_off_a_chunk() -> Script {
+/// Breaks its chunked body off, in good order but within a chunk, once the gate is open.
+pub fn breaks_off_a_chunk(gate: &Gate) -> Script {
     let bytes = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\nhalf\r\na\r\nan answer";
-    vec![Step::ReadBody, Step::Send(bytes.into()), Step::Close]
+    vec![Step::ReadBody, Step::Send(bytes.into()), Step::Hold(gate.clone()), Step::Close]
 }
 
 /// 200 with this body, byte by byte.
