@@ -268,7 +268,7 @@ impl fmt::Display for Event {
             Self::ShutdownBegan { reason, grace_ms, in_flight } => {
                 write!(f, "shutting down ({reason}): {in_flight} in flight, {} s to finish", grace_ms.div_ceil(1000))
             }
-            Self::ShutdownEnded { cut: 1 } => f.write_str("shut down: one request was cut"),
+            Self::ShutdownEnded { cut: 1 } => f.write_str("shut down: 1 request was cut"),
             Self::ShutdownEnded { cut: 0 } => f.write_str("shut down: every request was finished"),
             Self::ShutdownEnded { cut } => write!(f, "shut down: {cut} requests were cut"),
             Self::Note { text, .. } => f.write_str(text),

@@ -116,7 +116,7 @@ impl Bound {
                 listeners,
                 inbox,
                 peers: Arc::clone(&peers),
-                seed: seed.wrapping_add(index as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15),
+                seed,
             };
             let thread = std::thread::Builder::new().name(format!("worker-{index}"));
             workers.push(thread.spawn(move || worker::run(plan))?);

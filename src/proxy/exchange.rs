@@ -85,9 +85,6 @@ impl Exchange<'_> {
                     return Poll::Ready(Ok(answer));
                 }
             }
-            if backend_refuses {
-                return Poll::Ready(Err(self.broken(received)));
-            }
             if self.lease.is_cut() {
                 return Poll::Ready(Err(Problem::Cut));
             }
@@ -109,7 +106,11 @@ impl Exchange<'_> {
         match sent {
             Poll::Ready(Ok(())) => self.deadline.arm(self.patience.upstream.response_head),
             Poll::Ready(Err(UploadError::Client)) => return Err(Problem::ClientBroke),
-            Poll::Ready(Err(UploadError::Backend)) => return Ok(true),
+            // What it said before it hung up is still to be read, and so is the hang-up itself.
+            Poll::Ready(Err(UploadError::Backend)) => {
+                self.deadline.arm(self.patience.upstream.response_head);
+                return Ok(true);
+            }
             Poll::Pending if self.upload.written() > before => self.deadline.arm(self.patience.client.request_body_idle),
             Poll::Pending => {}
         }

@@ -136,7 +136,8 @@ impl Worker {
             draining: Cell::new(false),
             reports: plan.reports.clone(),
             idle: RefCell::default(),
-            random: Cell::new(plan.seed),
+            // Mixed, or the workers would walk the same sequence a step apart.
+            random: Cell::new(mix(plan.seed.wrapping_add(plan.index as u64))),
             last_connection_gone: Notify::new(),
             config,
         })
@@ -146,9 +147,7 @@ impl Worker {
     pub(super) fn entropy(&self) -> u64 {
         let state = self.random.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
         self.random.set(state);
-        let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+        mix(state)
     }
 
     /// 32 hexadecimal digits.
@@ -186,6 +185,13 @@ impl Worker {
         let backends = self.upstreams.iter().flat_map(|u| u.pool.backends());
         backends.fold(0, |sum, backend| sum.wrapping_add(backend.live.cut_epoch.load(Relaxed)))
     }
+}
+
+/// Every bit of the result depends on every bit of `state`.
+fn mix(state: u64) -> u64 {
+    let mixed = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
 }
 
 /// Retries per second that are always allowed, over all workers.
