@@ -198,7 +198,7 @@ fn ctrl_c_drains_and_a_second_one_cuts() {
     cockpit.pty.wait_for("DRAINING");
     cockpit.pty.keys("\x03");
     assert_eq!(cockpit.pty.exit_code(), 130);
-    cockpit.pty.assert_restored("one request was cut");
+    cockpit.pty.assert_restored("1 request was cut");
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn connections_that_come_at_the_last_moment_do_not_hold_it_up() {
     let mut keel = Keel::serve(format!("shutdown: {{grace: 1h}}\n{}", pool(&[&backend])));
     let address = keel.address;
     thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..8 {
             scope.spawn(|| {
                 while let Ok(mut stream) = TcpStream::connect(address) {
                     stream.set_read_timeout(Some(DEADLINE)).unwrap();
