@@ -133,3 +133,17 @@ fn connections_that_come_at_the_last_moment_do_not_hold_it_up() {
         assert_eq!(keel.exit_code(), Some(0));
     });
 }
+
+#[test]
+fn signals_that_mean_something_else_do_not_stop_it() {
+    let backend = upstream(ok("ok"));
+    let keel = Keel::serve(pool(&[&backend]));
+    for (signal, says) in [(Signal::HUP, "SIGHUP"), (Signal::TSTP, "SIGTSTP refused")] {
+        keel.signal(signal);
+        keel.line(says);
+        assert_eq!(keel.get("/").text(), "ok");
+    }
+    keel.signal(Signal::PIPE);
+    keel.signal(Signal::USR1);
+    assert_eq!(keel.get("/").text(), "ok");
+}
