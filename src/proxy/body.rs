@@ -166,8 +166,15 @@ impl Stream {
 
     /// Sends on what is left of the request. Whatever goes wrong with it, the answer counts.
     fn poll_upload(&mut self, cx: &mut Context<'_>) {
-        let (Some(unsent), Some(connection)) = (&mut self.unsent, &mut self.connection) else { return };
-        match unsent.upload.poll_send(connection, &mut unsent.body, cx) {
+        let (Some(unsent), Some(connection), Some(claim)) = (&mut self.unsent, &mut self.connection, &self.claim) else { return };
+        let Unsent { upload, body } = unsent;
+        let (written, body_bytes) = (upload.written(), upload.body_bytes());
+        let sent = upload.poll_send(connection, body, cx);
+        if upload.written() > written {
+            self.client.deadline.arm(self.idle);
+        }
+        bump(&claim.lease.meter().bytes_in, upload.body_bytes() - body_bytes);
+        match sent {
             Poll::Ready(Ok(())) => self.unsent = None,
             Poll::Ready(Err(_)) => {
                 self.unsent = None;
