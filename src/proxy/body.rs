@@ -79,9 +79,20 @@ pub(super) struct Claim {
 impl Claim {
     /// Gives account of the request and the claim back.
     pub(super) fn finish(self, status: Option<u16>, failure: Option<Failure>) {
-        let Self { worker, lease, taken } = self;
         let now = Instant::now();
-        let latency_us = now.duration_since(taken).as_micros() as u64;
+        let latency = now.duration_since(self.taken);
+        self.account(status, failure, latency, now);
+    }
+
+    /// As [`Self::finish`], for a request that became a tunnel: how long that was open is not the backend's latency.
+    pub(super) fn finish_tunnel(self, opened: Instant) {
+        let latency = opened.duration_since(self.taken);
+        self.account(Some(101), None, latency, Instant::now());
+    }
+
+    fn account(self, status: Option<u16>, failure: Option<Failure>, latency: Duration, now: Instant) {
+        let Self { worker, lease, .. } = self;
+        let latency_us = latency.as_micros() as u64;
         let backend = std::sync::Arc::clone(lease.backend());
         if let Some(signal) = lease.finish(Outcome { status, failure, latency_us }, crate::clock::at(now)) {
             worker.report(backend, signal);
