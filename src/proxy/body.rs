@@ -11,9 +11,9 @@ use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::connection::Client;
-use super::headers::strip_answer;
+use super::headers::{may_trail, strip_answer};
 use super::request_body::RequestBody;
-use super::upload::{Upload, may_trail};
+use super::upload::Upload;
 use super::upstream::Connection;
 use super::upstream::decoder::{Decoder, Step};
 use super::worker::Worker;

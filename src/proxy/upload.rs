@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use tokio::io::AsyncWrite;
 
-use super::request::is_hop_by_hop;
+use super::headers::may_trail;
 use super::request_body::{ClientBroke, Part, RequestBody};
 use super::upstream::Connection;
 
@@ -158,22 +158,6 @@ impl Upload {
         self.position = 0;
         Poll::Ready(Ok(()))
     }
-}
-
-/// Fields that frame or route a message, or belong to one hop, do not travel as trailers (RFC 9110 section 6.5.1).
-pub(super) fn may_trail(name: &http::HeaderName) -> bool {
-    !is_hop_by_hop(name)
-        && !matches!(
-            name.as_str(),
-            "content-length"
-                | "content-encoding"
-                | "content-type"
-                | "content-range"
-                | "host"
-                | "trailer"
-                | "authorization"
-                | "set-cookie"
-        )
 }
 
 #[cfg(test)]
