@@ -11,9 +11,9 @@ use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::connection::Client;
-use super::headers::strip_answer;
+use super::headers::{may_trail, strip_answer};
 use super::request_body::RequestBody;
-use super::upload::{Upload, may_trail};
+use super::upload::Upload;
 use super::upstream::Connection;
 use super::upstream::decoder::{Decoder, Step};
 use super::worker::Worker;
@@ -79,9 +79,20 @@ pub(super) struct Claim {
 impl Claim {
     /// Gives account of the request and the claim back.
     pub(super) fn finish(self, status: Option<u16>, failure: Option<Failure>) {
-        let Self { worker, lease, taken } = self;
         let now = Instant::now();
-        let latency_us = now.duration_since(taken).as_micros() as u64;
+        let latency = now.duration_since(self.taken);
+        self.account(status, failure, latency, now);
+    }
+
+    /// As [`Self::finish`], for a request that became a tunnel: how long that was open is not the backend's latency.
+    pub(super) fn finish_tunnel(self, opened: Instant) {
+        let latency = opened.duration_since(self.taken);
+        self.account(Some(101), None, latency, Instant::now());
+    }
+
+    fn account(self, status: Option<u16>, failure: Option<Failure>, latency: Duration, now: Instant) {
+        let Self { worker, lease, .. } = self;
+        let latency_us = latency.as_micros() as u64;
         let backend = std::sync::Arc::clone(lease.backend());
         if let Some(signal) = lease.finish(Outcome { status, failure, latency_us }, crate::clock::at(now)) {
             worker.report(backend, signal);
@@ -166,8 +177,15 @@ impl Stream {
 
     /// Sends on what is left of the request. Whatever goes wrong with it, the answer counts.
     fn poll_upload(&mut self, cx: &mut Context<'_>) {
-        let (Some(unsent), Some(connection)) = (&mut self.unsent, &mut self.connection) else { return };
-        match unsent.upload.poll_send(connection, &mut unsent.body, cx) {
+        let (Some(unsent), Some(connection), Some(claim)) = (&mut self.unsent, &mut self.connection, &self.claim) else { return };
+        let Unsent { upload, body } = unsent;
+        let (written, body_bytes) = (upload.written(), upload.body_bytes());
+        let sent = upload.poll_send(connection, body, cx);
+        if upload.written() > written {
+            self.client.deadline.arm(self.idle);
+        }
+        bump(&claim.lease.meter().bytes_in, upload.body_bytes() - body_bytes);
+        match sent {
             Poll::Ready(Ok(())) => self.unsent = None,
             Poll::Ready(Err(_)) => {
                 self.unsent = None;

@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::deadline::Deadline;
+use super::deadline::{Deadline, Sweep};
 use super::handler;
 use super::headers::Peer;
 use super::tunnel::Tunnel;
@@ -28,8 +28,10 @@ enum Phase {
     Idle,
     /// A request head has begun.
     Head,
-    /// A request is being served; the handler arms the deadline.
+    /// A request is being served; the handler arms the deadline and looks at it.
     Request,
+    /// Its answer streams; neither side may pause for longer.
+    Stream(Duration),
 }
 
 /// What a connection's I/O, its handler and its task share.
@@ -44,10 +46,16 @@ pub(super) struct Client {
     timeouts: ClientTimeouts,
     phase: Cell<Phase>,
     write_blocked: Cell<bool>,
-    stream_idle: Cell<Duration>,
 }
 
 impl Client {
+    fn new(peer: Peer, sweep: &Rc<Sweep>, timeouts: ClientTimeouts) -> Self {
+        let deadline = sweep.register();
+        deadline.arm(timeouts.client_header);
+        let (tunnel, phase, write_blocked) = (RefCell::default(), Cell::new(Phase::Idle), Cell::new(false));
+        Self { peer, deadline, tunnel, timeouts, phase, write_blocked }
+    }
+
     /// A request's head is complete.
     pub(super) fn begin_request(&self) {
         self.phase.set(Phase::Request);
@@ -56,7 +64,7 @@ impl Client {
 
     /// An answer begins to stream: neither side may pause for longer than `idle`.
     pub(super) fn begin_stream(&self, idle: Duration) {
-        self.stream_idle.set(idle);
+        self.phase.set(Phase::Stream(idle));
         self.deadline.arm(idle);
     }
 
@@ -68,8 +76,13 @@ impl Client {
 
     /// The socket has (not) taken what hyper wrote.
     fn wrote(&self, blocked: bool) {
-        if self.write_blocked.replace(blocked) && !blocked && self.phase.get() == Phase::Request {
-            self.deadline.arm(self.stream_idle.get());
+        if self.write_blocked.replace(blocked) && !blocked {
+            match self.phase.get() {
+                Phase::Stream(idle) => self.deadline.arm(idle),
+                // The rest of an answer that has ended.
+                Phase::Idle => self.deadline.arm(self.timeouts.client_idle),
+                Phase::Head | Phase::Request => {}
+            }
         }
     }
 
@@ -82,22 +95,18 @@ impl Client {
 
     /// Whether the connection has been waiting for its client for too long.
     fn is_overdue(&self) -> bool {
-        self.deadline.expired() && (self.phase.get() != Phase::Request || self.write_blocked.get())
+        self.deadline.expired()
+            && match self.phase.get() {
+                Phase::Idle | Phase::Head => true,
+                Phase::Request => false,
+                Phase::Stream(_) => self.write_blocked.get(),
+            }
     }
 }
 
 /// Serves a connection to its end.
 pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
-    let client = Rc::new(Client {
-        peer,
-        deadline: worker.sweep.register(),
-        tunnel: RefCell::default(),
-        timeouts: worker.config.timeouts,
-        phase: Cell::new(Phase::Idle),
-        write_blocked: Cell::new(false),
-        stream_idle: Cell::new(Duration::MAX),
-    });
-    client.deadline.arm(worker.config.timeouts.client_header);
+    let client = Rc::new(Client::new(peer, &worker.sweep, worker.config.timeouts));
     let io = ClientIo { inner: TokioIo::new(stream), client: Rc::clone(&client) };
     let service = service_fn(|request| handler::handle(Rc::clone(&worker), Rc::clone(&client), request));
     let mut http = worker.http.serve_connection(io, service);
@@ -177,5 +186,44 @@ impl Write for ClientIo {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_client_has_time_while_it_takes_something_and_only_then() {
+        let sweep = Rc::new(Sweep::default());
+        let seconds = Duration::from_secs;
+        let timeouts = ClientTimeouts { client_header: seconds(1), client_idle: seconds(2), request_body_idle: seconds(1) };
+        let client = Client::new(Peer::new([127, 0, 0, 1].into(), &[]), &sweep, timeouts);
+        let ticking = Rc::clone(&sweep).run(|| false);
+        let slow_client = async {
+            // The answer before was not taken at once, and the next request is being served.
+            client.begin_request();
+            client.wrote(true);
+            client.deadline.arm(seconds(1));
+            tokio::time::sleep(seconds(2)).await;
+            assert!(client.deadline.expired() && !client.is_overdue(), "the handler looks after its deadline itself");
+            client.wrote(false);
+            assert!(client.deadline.expired());
+
+            client.begin_stream(seconds(2));
+            client.wrote(true);
+            for step in 0..6 {
+                tokio::time::sleep(Duration::from_millis(1500)).await;
+                assert!(!client.is_overdue());
+                client.wrote(false);
+                client.wrote(true);
+                if step == 2 {
+                    client.end_request();
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(2500)).await;
+            assert!(client.is_overdue());
+        };
+        tokio::select! { () = slow_client => {}, () = ticking => unreachable!("runs for ever") }
     }
 }

@@ -28,7 +28,6 @@ use super::upstream::answer::{Framing, Head};
 use super::upstream::decoder::Decoder;
 use super::worker::{Upstream, Worker};
 use crate::balance::backend::Backend;
-use crate::balance::lease::Lease;
 use crate::balance::meter::{Failure, bump};
 use crate::balance::pool::PickInput;
 use crate::balance::strategy::StrategyKind;
@@ -103,15 +102,13 @@ impl Service<'_> {
         let idempotent = is_idempotent(&self.parts.method);
         let mut last = Cause::NoneEligible;
         loop {
-            let taken = Instant::now();
-            let lease = self.take_lease(clock::at(taken), last).await?;
+            let claim = self.claim(last).await?;
             if self.tried.is_empty() {
-                self.upstream.count_request(clock::at(taken));
+                self.upstream.count_request(clock::at(claim.taken));
             } else {
-                bump(&lease.meter().retries, 1);
+                bump(&claim.lease.meter().retries, 1);
             }
-            let backend = Arc::clone(lease.backend());
-            let claim = Claim { worker: Rc::clone(self.worker), lease, taken };
+            let backend = Arc::clone(claim.lease.backend());
             let (failure, reached) = match self.attempt(claim, idempotent).await {
                 Ok(response) => return Ok(response),
                 Err(Problem::Backend { failure, reached, .. }) => (failure, reached),
@@ -135,20 +132,27 @@ impl Service<'_> {
         }
     }
 
-    /// Picks a backend, waiting for one if need be.
-    async fn take_lease(&self, now: crate::balance::Millis, last: Cause) -> Result<Lease, Cause> {
+    /// Picks a backend, waiting for one if need be. `last` is the cause of an earlier failure.
+    async fn claim(&self, last: Cause) -> Result<Claim, Cause> {
         let pool = &self.upstream.pool;
+        let mut taken = Instant::now();
         let input = PickInput {
             key: self.hash_key(pool.strategy()),
             entropy: self.worker.entropy(),
-            now,
+            now: clock::at(taken),
             worker: self.worker.index,
             tried: &self.tried,
         };
-        match pool.pick(&input) {
-            Ok(lease) => Ok(lease),
-            Err(no_pick) => queue::wait(self.worker, self.client, self.upstream, input, no_pick, last).await,
-        }
+        let lease = match pool.pick(&input) {
+            Ok(lease) => lease,
+            Err(no_pick) => {
+                let lease = queue::wait(self.worker, self.client, self.upstream, input, no_pick, last).await?;
+                // The wait was not the backend's.
+                taken = Instant::now();
+                lease
+            }
+        };
+        Ok(Claim { worker: Rc::clone(self.worker), lease, taken })
     }
 
     fn hash_key(&self, strategy: StrategyKind) -> u64 {
@@ -260,10 +264,11 @@ impl Service<'_> {
             Framing::Length(n) => usize::try_from(n).ok().filter(|n| *n <= rest.len()),
             Framing::Chunked | Framing::ToEnd => None,
         };
-        if let Some(len) = whole.filter(|_| upload.is_done()) {
+        if let Some(len) = whole {
             let body = rest.split_to(len);
             bump(&claim.lease.meter().bytes_out, len as u64);
-            if head.keep_alive && rest.is_empty() {
+            // Who has answered in full does not want the rest of the request.
+            if upload.is_done() && head.keep_alive && rest.is_empty() {
                 claim.worker.keep(claim.lease.backend(), connection);
             }
             claim.finish(Some(head.status.as_u16()), None);

@@ -70,7 +70,7 @@ pub(super) fn write_request_head(
     let headers = &parts.headers;
     out.extend_from_slice(parts.method.as_str().as_bytes());
     out.push(b' ');
-    out.extend_from_slice(target(parts).as_bytes());
+    write_target(out, parts);
     out.extend_from_slice(b" HTTP/1.1\r\n");
     match checked.host {
         "" => field(out, b"host", authority().as_bytes()),
@@ -103,13 +103,16 @@ pub(super) fn write_request_head(
 }
 
 /// The target in origin-form, byte for byte as it came.
-fn target(parts: &Parts) -> &str {
-    match parts.uri.path_and_query() {
-        // RFC 9112 section 3.2.4: OPTIONS for a whole server, in absolute-form.
-        Some(path) if path == "/" && parts.method == http::Method::OPTIONS && parts.uri.authority().is_some() => "*",
-        Some(path) => path.as_str(),
-        None => "/",
+fn write_target(out: &mut Vec<u8>, parts: &Parts) {
+    let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+    // RFC 9112 section 3.2.4: OPTIONS for a whole server, in absolute-form.
+    let whole_server = target == "/" && parts.method == http::Method::OPTIONS && parts.uri.authority().is_some();
+    let target = if whole_server { "*" } else { target };
+    // Section 3.2.1: in absolute-form the path may be missing (`http://host?query`), in origin-form it may not.
+    if target.starts_with('?') {
+        out.push(b'/');
     }
+    out.extend_from_slice(target.as_bytes());
 }
 
 fn write_forwarded(out: &mut Vec<u8>, headers: &HeaderMap, checked: &Checked<'_>, peer: Peer) {
@@ -133,6 +136,14 @@ fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     out.extend_from_slice(b": ");
     out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Whether a field may travel as a trailer: not if it frames or routes a message, belongs to one hop (RFC 9110 section
+/// 6.5.1), or is ours to write.
+pub(super) fn may_trail(name: &HeaderName) -> bool {
+    let describes_the_body = matches!(name.as_str(), "content-encoding" | "content-type" | "content-range" | "trailer");
+    let is_credential = matches!(name.as_str(), "authorization" | "cookie" | "set-cookie");
+    !(is_hop_by_hop(name) || is_ours(name) || is_forwarding(name, false) || describes_the_body || is_credential)
 }
 
 /// Fields that we write ourselves, or (`Expect`) have dealt with.
@@ -214,6 +225,31 @@ mod tests {
                 "x-request-id: id",
             ]
         );
+    }
+
+    #[test]
+    fn targets_in_absolute_form() {
+        for (method, target, line) in [
+            ("GET", "http://h/a?b", "GET /a?b HTTP/1.1"),
+            ("GET", "http://h", "GET / HTTP/1.1"),
+            ("GET", "http://h?b", "GET /?b HTTP/1.1"),
+            ("OPTIONS", "http://h", "OPTIONS * HTTP/1.1"),
+            ("OPTIONS", "http://h?b", "OPTIONS /?b HTTP/1.1"),
+        ] {
+            let request = Request::builder().method(method).uri(target).header("Host", "other");
+            let lines = forwarded(request, false);
+            assert_eq!(lines[0], line);
+            assert_eq!(lines[1], "host: h");
+        }
+    }
+
+    #[test]
+    fn trailers() {
+        let may = |name: &'static str| may_trail(&HeaderName::from_static(name));
+        assert!(may("grpc-status") && may("etag"));
+        for name in ["content-length", "host", "transfer-encoding", "x-forwarded-for", "x_forwarded_for", "x-request-id"] {
+            assert!(!may(name), "{name}");
+        }
     }
 
     #[test]

@@ -45,11 +45,14 @@ impl RequestBody {
         Self { incoming: Some(incoming), ended, kept: Vec::new(), kept_bytes: 0, limit, complete: true, position: 0 }
     }
 
+    /// No body, or one that has been read before and was empty.
+    pub(super) fn empty() -> Self {
+        Self { incoming: None, ended: true, kept: Vec::new(), kept_bytes: 0, limit: 0, complete: true, position: 0 }
+    }
+
     /// Takes the body out; what stays is empty.
     pub(super) fn take(&mut self) -> Self {
-        let nothing =
-            Self { incoming: None, ended: true, kept: Vec::new(), kept_bytes: 0, limit: 0, complete: true, position: 0 };
-        std::mem::replace(self, nothing)
+        std::mem::replace(self, Self::empty())
     }
 
     /// Whether everything read so far can be sent again.
@@ -97,7 +100,8 @@ impl RequestBody {
     }
 
     fn keep(&mut self, data: &Bytes) {
-        self.kept_bytes = self.kept_bytes.saturating_add(data.len());
+        // A tiny piece costs more than its bytes.
+        self.kept_bytes = self.kept_bytes.saturating_add(data.len().max(size_of::<Bytes>()));
         if self.complete && self.kept_bytes <= self.limit {
             self.kept.push(data.clone());
             self.position = self.kept.len();

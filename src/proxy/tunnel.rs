@@ -10,6 +10,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use super::body::Claim;
 use super::deadline::Deadline;
@@ -36,6 +37,7 @@ impl Tunnel {
     /// Relays until the end. `read` is what the client sent right after its request.
     pub(super) async fn run(self, mut client: TcpStream, read: Bytes, deadline: &Deadline) {
         let Self { claim, connection, early, idle } = self;
+        let opened = Instant::now();
         let mut backend = connection.stream;
         let mut up = Direction::new(&read);
         let mut down = Direction::new(&early);
@@ -59,7 +61,7 @@ impl Tunnel {
         .await;
         bump(&claim.lease.meter().bytes_in, up.moved);
         bump(&claim.lease.meter().bytes_out, down.moved);
-        claim.finish(Some(101), None);
+        claim.finish_tunnel(opened);
     }
 }
 

@@ -8,7 +8,7 @@ use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use tokio::io::AsyncWrite;
 
-use super::request::is_hop_by_hop;
+use super::headers::may_trail;
 use super::request_body::{ClientBroke, Part, RequestBody};
 use super::upstream::Connection;
 
@@ -48,14 +48,14 @@ pub(super) struct Upload {
 }
 
 impl Upload {
-    /// For a request whose head lies in the connection's `out`; `chunked` if its body is to be sent so.
+    /// For a request whose head lies in the connection's `out`. A `chunked` body has an end to be sent even if it is empty.
     pub(super) fn new(chunked: bool, has_body: bool) -> Self {
         Self {
             chunked,
             position: 0,
             piece: Bytes::new(),
             chunk_open: false,
-            stage: if has_body { Stage::Body } else { Stage::Rest },
+            stage: if chunked || has_body { Stage::Body } else { Stage::Rest },
             written: 0,
             body_bytes: 0,
         }
@@ -160,18 +160,36 @@ impl Upload {
     }
 }
 
-/// Fields that frame or route a message, or belong to one hop, do not travel as trailers (RFC 9110 section 6.5.1).
-pub(super) fn may_trail(name: &http::HeaderName) -> bool {
-    !is_hop_by_hop(name)
-        && !matches!(
-            name.as_str(),
-            "content-length"
-                | "content-encoding"
-                | "content-type"
-                | "content-range"
-                | "host"
-                | "trailer"
-                | "authorization"
-                | "set-cookie"
-        )
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use tokio::io::AsyncReadExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::balance::backend::{BackendId, Spec};
+
+    /// What a backend gets of a request without a body.
+    async fn sent(chunked: bool) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (host, port) = (address.ip().to_string(), address.port());
+        let spec = Spec { id: BackendId::new("p", "b"), host, port, weight: 1, max_in_flight: None, backup: false };
+        let mut connection = Connection::open(&spec).await.unwrap();
+        connection.out.extend_from_slice(b"head ");
+        let (mut upload, mut body) = (Upload::new(chunked, false), RequestBody::empty());
+        poll_fn(|cx| upload.poll_send(&mut connection, &mut body, cx)).await.unwrap();
+        assert!(upload.is_done());
+        drop(connection);
+        let mut got = String::new();
+        listener.accept().await.unwrap().0.read_to_string(&mut got).await.unwrap();
+        got
+    }
+
+    #[tokio::test]
+    async fn an_empty_chunked_body_has_an_end() {
+        assert_eq!(sent(false).await, "head ");
+        assert_eq!(sent(true).await, "head 0\r\n\r\n");
+    }
 }

@@ -135,6 +135,11 @@ impl IdleConnections {
         });
     }
 
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Closes all.
     pub(super) fn clear(&mut self) {
         self.0.clear();

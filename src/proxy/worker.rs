@@ -210,12 +210,14 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
     let sweeping = {
         let sweep = Rc::clone(&worker.sweep);
         let worker = Rc::clone(&worker);
-        let each_tick = move |now| {
-            worker.idle.borrow_mut().expire(now);
+        let each_tick = move || {
             let epochs = worker.cut_epochs();
             if std::mem::replace(&mut cut_epochs, epochs) != epochs {
                 worker.sweep.wake_all();
             }
+            let mut idle = worker.idle.borrow_mut();
+            idle.expire(clock::now());
+            !idle.is_empty()
         };
         tokio::task::spawn_local(sweep.run(each_tick))
     };
