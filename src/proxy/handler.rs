@@ -1,6 +1,5 @@
 //! One client request: checked, routed, picked for, tried, perhaps tried again, and answered.
 
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,7 +18,7 @@ use super::exchange::{Exchange, Patience, Problem};
 use super::headers::{kept_request_id, strip_answer, write_request_head};
 use super::queue;
 use super::request::{Checked, RequestFraming, check, cookie, is_idempotent};
-use super::request_body::RequestBody;
+use super::request_body::{ClientFault, RequestBody};
 use super::retry::{self, Reached};
 use super::tunnel::Tunnel;
 use super::upload::Upload;
@@ -36,12 +35,17 @@ use crate::clock;
 use crate::config::HashKey;
 use crate::tally::Cause;
 
+/// The client has left in the middle of its request: there is nobody to answer, and nothing to count.
+#[derive(Debug, thiserror::Error)]
+#[error("the client has left")]
+pub(super) struct ClientLeft;
+
 /// Answers a request, one way or the other.
 pub(super) async fn handle(
     worker: Rc<Worker>,
     client: Rc<Client>,
     request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
+) -> Result<Response<Body>, ClientLeft> {
     client.begin_request();
     let (parts, body) = request.into_parts();
     let request_id = kept_request_id(&parts.headers).cloned().unwrap_or_else(|| worker.new_request_id());
@@ -61,7 +65,11 @@ pub(super) async fn handle(
                 body,
                 tried: Vec::new(),
             };
-            service.run().await.map_err(|cause| (cause, upstream.answers(&worker.tally)))
+            match service.run().await {
+                Ok(response) => Ok(response),
+                Err(Unserved::Refused(cause)) => Err((cause, upstream.answers(&worker.tally))),
+                Err(Unserved::ClientLeft) => return Err(ClientLeft),
+            }
         }
         Err(cause) => Err((cause, &worker.tally.unrouted)),
     };
@@ -96,8 +104,22 @@ struct Service<'a> {
     tried: Vec<Arc<Backend>>,
 }
 
+/// Why a backend's answer cannot be had.
+enum Unserved {
+    /// We answer ourselves.
+    Refused(Cause),
+    /// Nobody has to.
+    ClientLeft,
+}
+
+impl From<Cause> for Unserved {
+    fn from(cause: Cause) -> Self {
+        Self::Refused(cause)
+    }
+}
+
 impl Service<'_> {
-    async fn run(mut self) -> Result<Response<Body>, Cause> {
+    async fn run(mut self) -> Result<Response<Body>, Unserved> {
         let retry = &self.upstream.config().retry;
         let idempotent = is_idempotent(&self.parts.method);
         let mut last = Cause::NoneEligible;
@@ -112,9 +134,10 @@ impl Service<'_> {
             let (failure, reached) = match self.attempt(claim, idempotent).await {
                 Ok(response) => return Ok(response),
                 Err(Problem::Backend { failure, reached, .. }) => (failure, reached),
-                Err(Problem::ClientBroke) => return Err(Cause::BadRequest),
-                Err(Problem::ClientStalled) => return Err(Cause::RequestTimeout),
-                Err(Problem::Cut) => return Err(Cause::Cut),
+                Err(Problem::Client(ClientFault::Left)) => return Err(Unserved::ClientLeft),
+                Err(Problem::Client(ClientFault::Malformed)) => return Err(Cause::BadRequest.into()),
+                Err(Problem::Client(ClientFault::Stalled)) => return Err(Cause::RequestTimeout.into()),
+                Err(Problem::Cut) => return Err(Cause::Cut.into()),
             };
             last = error::cause_of(failure);
             let attempt = self.tried.len() as u32 + 1;
@@ -124,7 +147,7 @@ impl Service<'_> {
                 && retry::is_safe(reached, idempotent, self.body.is_replayable())
                 && self.upstream.withdraw_retry(clock::now());
             if !may_retry {
-                return Err(last);
+                return Err(last.into());
             }
             self.tried.push(backend);
             self.body.rewind();
