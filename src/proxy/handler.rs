@@ -8,6 +8,7 @@ use std::task::Poll;
 use http::header::HeaderValue;
 use http::request::Parts;
 use http::{Request, Response, StatusCode};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
@@ -46,7 +47,7 @@ pub(super) async fn handle(
     client: Rc<Client>,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, ClientLeft> {
-    client.begin_request();
+    client.begin_request(!request.body().is_end_stream());
     let (parts, body) = request.into_parts();
     let request_id = kept_request_id(&parts.headers).cloned().unwrap_or_else(|| worker.new_request_id());
     let answer = match find(&worker, &parts) {
@@ -233,6 +234,9 @@ impl Service<'_> {
             patience: self.patience,
         };
         let answered = exchange.run().await;
+        if upload.is_done() {
+            self.client.body_read();
+        }
         bump(&claim.lease.meter().bytes_in, upload.body_bytes());
         let (head, rest) = answered?;
         Ok(Exchanged { connection, upload, head, rest })
