@@ -118,6 +118,10 @@ impl Client {
 
 /// Serves a connection to its end.
 pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
+    if worker.draining.get() {
+        // Accepted in the last moment: what the client has sent already is still to be heard of.
+        tokio::task::yield_now().await;
+    }
     let client = Rc::new(Client::new(peer, &worker.sweep, worker.config.timeouts));
     let io = ClientIo { inner: TokioIo::new(stream), client: Rc::clone(&client) };
     let service = service_fn(|request| handler::handle(Rc::clone(&worker), Rc::clone(&client), request));

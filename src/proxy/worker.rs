@@ -6,7 +6,6 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Poll, Waker};
 
 use http::header::HeaderValue;
 use hyper::server::conn::http1;
@@ -240,6 +239,8 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
     while let Ok(handed) = plan.inbox.try_recv() {
         worker.take_over(handed);
     }
+    // What clients have sent by now is to be heard of before anybody is told to drain.
+    tokio::task::yield_now().await;
     worker.draining.set(true);
     worker.idle.borrow_mut().clear();
     worker.sweep.wake_all();
@@ -260,6 +261,13 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
 }
 
 impl Worker {
+    /// Counts and serves a connection that this worker has accepted.
+    fn admit(self: &Rc<Self>, stream: TcpStream, address: SocketAddr) {
+        self.tally.connections[self.index].fetch_add(1, Relaxed);
+        self.tally.connections_total.fetch_add(1, Relaxed);
+        self.start(Counted(Rc::clone(self)), stream, address);
+    }
+
     /// Serves a connection that another worker has accepted, and counted as ours.
     fn take_over(self: &Rc<Self>, (stream, address): Handover) {
         let counted = Counted(Rc::clone(self));
@@ -297,7 +305,7 @@ struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts until the drain begins; what waits in the kernel's queue by then is still accepted.
+    /// Accepts until the drain begins; what waits by then is still accepted.
     async fn run(self, shutdown: Shutdown) {
         while !shutdown.is_draining() {
             if self.is_full() {
@@ -309,9 +317,17 @@ impl Acceptor {
                 () = shutdown.draining().cancelled() => break,
             }
         }
-        let mut now = Context::from_waker(Waker::noop());
-        while let Poll::Ready(Ok((stream, address))) = self.listener.poll_accept(&mut now) {
-            self.dispatch(stream, address);
+        self.accept_the_rest();
+    }
+
+    /// Takes what waits in the kernel's queue, asked directly: the runtime tells of only so many at once.
+    fn accept_the_rest(self) {
+        let Self { worker, listener, .. } = self;
+        let Ok(listener) = listener.into_std() else { return };
+        while let Ok((stream, address)) = listener.accept() {
+            if let Ok(stream) = stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+                worker.admit(stream, address);
+            }
         }
     }
 
@@ -336,11 +352,13 @@ impl Acceptor {
         let own = self.worker.index;
         let fewest = (0..counts.len()).min_by_key(load).unwrap_or(own);
         let target = if load(&own) > load(&fewest) { fewest } else { own };
+        if target == own {
+            self.worker.admit(stream, address);
+            return;
+        }
         counts[target].fetch_add(1, Relaxed);
         self.worker.tally.connections_total.fetch_add(1, Relaxed);
-        if target == own {
-            self.worker.start(Counted(Rc::clone(&self.worker)), stream, address);
-        } else if stream.into_std().ok().and_then(|stream| self.peers[target].send((stream, address)).ok()).is_none() {
+        if stream.into_std().ok().and_then(|stream| self.peers[target].send((stream, address)).ok()).is_none() {
             counts[target].fetch_sub(1, Relaxed);
         }
     }
