@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::shutdown::Shutdown;
 use crate::tally::{Reports, Tally};
 
+mod accept;
 mod body;
 mod connection;
 mod deadline;
