@@ -19,6 +19,7 @@ use crate::shutdown::Shutdown;
 use crate::tally::{Reports, Tally};
 
 mod accept;
+mod answered;
 mod body;
 mod connection;
 mod deadline;

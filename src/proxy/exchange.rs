@@ -54,6 +54,8 @@ pub(super) struct Exchange<'a> {
     pub(super) body: &'a mut RequestBody,
     /// Its method.
     pub(super) method: &'a Method,
+    /// Whether the backend may switch protocols: it has been asked to.
+    pub(super) may_switch: bool,
     /// Its claim on the backend.
     pub(super) lease: &'a Lease,
     /// Its time-out.
@@ -126,6 +128,7 @@ impl Exchange<'_> {
                     return Ok(None);
                 }
                 Parsed::Head(head, rest) if is_interim(head.status) => bytes = rest,
+                Parsed::Head(head, _) if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.may_switch => return Err(bad),
                 Parsed::Head(head, rest) => return Ok(Some((head, rest))),
             }
         }
