@@ -18,6 +18,8 @@ use crate::config::Config;
 use crate::shutdown::Shutdown;
 use crate::tally::{Reports, Tally};
 
+mod accept;
+mod answered;
 mod body;
 mod connection;
 mod deadline;

@@ -186,7 +186,10 @@ impl Stream {
         }
         bump(&claim.lease.meter().bytes_in, upload.body_bytes() - body_bytes);
         match sent {
-            Poll::Ready(Ok(())) => self.unsent = None,
+            Poll::Ready(Ok(())) => {
+                self.client.body_read();
+                self.unsent = None;
+            }
             Poll::Ready(Err(_)) => {
                 self.unsent = None;
                 self.keep_alive = false;

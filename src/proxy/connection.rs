@@ -11,6 +11,7 @@ use std::time::Duration;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncRead;
 use tokio::net::TcpStream;
 
 use super::deadline::{Deadline, Sweep};
@@ -20,6 +21,9 @@ use super::tunnel::Tunnel;
 use super::worker::Worker;
 use crate::config::ClientTimeouts;
 use crate::tally::Cause;
+
+/// How long a connection that was answered early is kept open for its client to notice.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// What a client connection is doing, as far as deadlines are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,20 +50,28 @@ pub(super) struct Client {
     timeouts: ClientTimeouts,
     phase: Cell<Phase>,
     write_blocked: Cell<bool>,
+    /// Whether something of the present request is still to be read.
+    unread: Cell<bool>,
 }
 
 impl Client {
     fn new(peer: Peer, sweep: &Rc<Sweep>, timeouts: ClientTimeouts) -> Self {
         let deadline = sweep.register();
         deadline.arm(timeouts.client_header);
-        let (tunnel, phase, write_blocked) = (RefCell::default(), Cell::new(Phase::Idle), Cell::new(false));
-        Self { peer, deadline, tunnel, timeouts, phase, write_blocked }
+        let (tunnel, phase) = (RefCell::default(), Cell::new(Phase::Idle));
+        Self { peer, deadline, tunnel, timeouts, phase, write_blocked: Cell::new(false), unread: Cell::new(false) }
     }
 
     /// A request's head is complete.
-    pub(super) fn begin_request(&self) {
+    pub(super) fn begin_request(&self, has_body: bool) {
+        self.unread.set(has_body);
         self.phase.set(Phase::Request);
         self.deadline.clear();
+    }
+
+    /// The request's body has been read to its end.
+    pub(super) fn body_read(&self) {
+        self.unread.set(false);
     }
 
     /// An answer begins to stream: neither side may pause for longer than `idle`.
@@ -106,6 +118,10 @@ impl Client {
 
 /// Serves a connection to its end.
 pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
+    if worker.draining.get() {
+        // Accepted in the last moment: what the client has sent already is still to be heard of.
+        tokio::task::yield_now().await;
+    }
     let client = Rc::new(Client::new(peer, &worker.sweep, worker.config.timeouts));
     let io = ClientIo { inner: TokioIo::new(stream), client: Rc::clone(&client) };
     let service = service_fn(|request| handler::handle(Rc::clone(&worker), Rc::clone(&client), request));
@@ -129,16 +145,40 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
     })
     .await;
 
-    if matches!(&ended, Some(Err(error)) if error.is_parse()) {
+    let malformed = matches!(&ended, Some(Err(error)) if error.is_parse());
+    if malformed {
         worker.tally.unrouted.count(Cause::BadRequest);
     }
+    let answered = matches!(ended, Some(Ok(())));
     let tunnel = client.tunnel.take();
     if let Some(tunnel) = tunnel
-        && matches!(ended, Some(Ok(())))
+        && answered
     {
         let parts = http.into_parts();
         tunnel.run(parts.io.inner.into_inner(), parts.read_buf, &client.deadline).await;
+    } else if malformed || answered && client.unread.get() {
+        linger(http.into_parts().io.inner.into_inner(), &client.deadline).await;
     }
+}
+
+/// Reads, for a while, what a client sends that was answered and told of the end before it had sent everything. If the
+/// connection were closed upon bytes unread, the answer might be lost on its way (RFC 9112 section 9.6).
+async fn linger(mut stream: TcpStream, deadline: &Deadline) {
+    let mut nowhere = vec![0; 16 * 1024];
+    deadline.arm(LINGER);
+    poll_fn(|cx| {
+        deadline.watch(cx.waker());
+        while !deadline.expired() {
+            let mut buffer = tokio::io::ReadBuf::new(&mut nowhere);
+            match Pin::new(&mut stream).poll_read(cx, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(_) => break,
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Poll::Ready(())
+    })
+    .await;
 }
 
 /// The client's socket. Notices when a request begins and when the client does not take what is sent.
@@ -202,7 +242,7 @@ mod tests {
         let ticking = Rc::clone(&sweep).run(|| false);
         let slow_client = async {
             // The answer before was not taken at once, and the next request is being served.
-            client.begin_request();
+            client.begin_request(false);
             client.wrote(true);
             client.deadline.arm(seconds(1));
             tokio::time::sleep(seconds(2)).await;

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 
 use super::deadline::Deadline;
-use super::request_body::RequestBody;
+use super::request_body::{ClientFault, RequestBody};
 use super::retry::Reached;
 use super::upload::{Upload, UploadError};
 use super::upstream::Connection;
@@ -28,10 +28,8 @@ pub(super) enum Problem {
         /// A kept-alive connection turned out to be closed: not held against the backend if a fresh one works.
         stale: bool,
     },
-    /// The client broke off its body.
-    ClientBroke,
-    /// The client's body stalled.
-    ClientStalled,
+    /// The client's fault.
+    Client(ClientFault),
     /// The operator cut the request.
     Cut,
 }
@@ -56,6 +54,8 @@ pub(super) struct Exchange<'a> {
     pub(super) body: &'a mut RequestBody,
     /// Its method.
     pub(super) method: &'a Method,
+    /// Whether the backend may switch protocols: it has been asked to.
+    pub(super) may_switch: bool,
     /// Its claim on the backend.
     pub(super) lease: &'a Lease,
     /// Its time-out.
@@ -105,7 +105,7 @@ impl Exchange<'_> {
         let sent = self.upload.poll_send(self.connection, self.body, cx);
         match sent {
             Poll::Ready(Ok(())) => self.deadline.arm(self.patience.upstream.response_head),
-            Poll::Ready(Err(UploadError::Client)) => return Err(Problem::ClientBroke),
+            Poll::Ready(Err(UploadError::Client(fault))) => return Err(Problem::Client(fault)),
             // What it said before it hung up is still to be read, and so is the hang-up itself.
             Poll::Ready(Err(UploadError::Backend)) => {
                 self.deadline.arm(self.patience.upstream.response_head);
@@ -128,6 +128,7 @@ impl Exchange<'_> {
                     return Ok(None);
                 }
                 Parsed::Head(head, rest) if is_interim(head.status) => bytes = rest,
+                Parsed::Head(head, _) if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.may_switch => return Err(bad),
                 Parsed::Head(head, rest) => return Ok(Some((head, rest))),
             }
         }
@@ -140,7 +141,7 @@ impl Exchange<'_> {
 
     fn late(&self) -> Problem {
         if self.upload.waits_for_client(self.connection) {
-            return Problem::ClientStalled;
+            return Problem::Client(ClientFault::Stalled);
         }
         Problem::Backend { failure: Failure::HeadTimeout, reached: Reached::Unanswered, stale: false }
     }

@@ -1,6 +1,5 @@
 //! One client request: checked, routed, picked for, tried, perhaps tried again, and answered.
 
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,24 +7,23 @@ use std::task::Poll;
 
 use http::header::HeaderValue;
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::body::{Body, Claim, Stream, Unsent};
+use super::answered::Answered;
+use super::body::{Body, Claim};
 use super::connection::Client;
 use super::error;
 use super::exchange::{Exchange, Patience, Problem};
-use super::headers::{kept_request_id, strip_answer, write_request_head};
+use super::headers::{kept_request_id, write_request_head};
 use super::queue;
 use super::request::{Checked, RequestFraming, check, cookie, is_idempotent};
-use super::request_body::RequestBody;
+use super::request_body::{ClientFault, RequestBody};
 use super::retry::{self, Reached};
-use super::tunnel::Tunnel;
 use super::upload::Upload;
 use super::upstream::Connection;
-use super::upstream::answer::{Framing, Head};
-use super::upstream::decoder::Decoder;
 use super::worker::{Upstream, Worker};
 use crate::balance::backend::Backend;
 use crate::balance::meter::{Failure, bump};
@@ -36,13 +34,18 @@ use crate::clock;
 use crate::config::HashKey;
 use crate::tally::Cause;
 
+/// The client has left in the middle of its request: there is nobody to answer, and nothing to count.
+#[derive(Debug, thiserror::Error)]
+#[error("the client has left")]
+pub(super) struct ClientLeft;
+
 /// Answers a request, one way or the other.
 pub(super) async fn handle(
     worker: Rc<Worker>,
     client: Rc<Client>,
     request: Request<Incoming>,
-) -> Result<Response<Body>, Infallible> {
-    client.begin_request();
+) -> Result<Response<Body>, ClientLeft> {
+    client.begin_request(!request.body().is_end_stream());
     let (parts, body) = request.into_parts();
     let request_id = kept_request_id(&parts.headers).cloned().unwrap_or_else(|| worker.new_request_id());
     let answer = match find(&worker, &parts) {
@@ -61,7 +64,11 @@ pub(super) async fn handle(
                 body,
                 tried: Vec::new(),
             };
-            service.run().await.map_err(|cause| (cause, upstream.answers(&worker.tally)))
+            match service.run().await {
+                Ok(response) => Ok(response),
+                Err(Unserved::Refused(cause)) => Err((cause, upstream.answers(&worker.tally))),
+                Err(Unserved::ClientLeft) => return Err(ClientLeft),
+            }
         }
         Err(cause) => Err((cause, &worker.tally.unrouted)),
     };
@@ -96,8 +103,22 @@ struct Service<'a> {
     tried: Vec<Arc<Backend>>,
 }
 
+/// Why a backend's answer cannot be had.
+enum Unserved {
+    /// We answer ourselves.
+    Refused(Cause),
+    /// Nobody has to.
+    ClientLeft,
+}
+
+impl From<Cause> for Unserved {
+    fn from(cause: Cause) -> Self {
+        Self::Refused(cause)
+    }
+}
+
 impl Service<'_> {
-    async fn run(mut self) -> Result<Response<Body>, Cause> {
+    async fn run(mut self) -> Result<Response<Body>, Unserved> {
         let retry = &self.upstream.config().retry;
         let idempotent = is_idempotent(&self.parts.method);
         let mut last = Cause::NoneEligible;
@@ -112,9 +133,10 @@ impl Service<'_> {
             let (failure, reached) = match self.attempt(claim, idempotent).await {
                 Ok(response) => return Ok(response),
                 Err(Problem::Backend { failure, reached, .. }) => (failure, reached),
-                Err(Problem::ClientBroke) => return Err(Cause::BadRequest),
-                Err(Problem::ClientStalled) => return Err(Cause::RequestTimeout),
-                Err(Problem::Cut) => return Err(Cause::Cut),
+                Err(Problem::Client(ClientFault::Left)) => return Err(Unserved::ClientLeft),
+                Err(Problem::Client(ClientFault::Malformed)) => return Err(Cause::BadRequest.into()),
+                Err(Problem::Client(ClientFault::Stalled)) => return Err(Cause::RequestTimeout.into()),
+                Err(Problem::Cut) => return Err(Cause::Cut.into()),
             };
             last = error::cause_of(failure);
             let attempt = self.tried.len() as u32 + 1;
@@ -124,7 +146,7 @@ impl Service<'_> {
                 && retry::is_safe(reached, idempotent, self.body.is_replayable())
                 && self.upstream.withdraw_retry(clock::now());
             if !may_retry {
-                return Err(last);
+                return Err(last.into());
             }
             self.tried.push(backend);
             self.body.rewind();
@@ -183,7 +205,7 @@ impl Service<'_> {
             outcome = self.exchange(&claim, false).await;
         }
         match outcome {
-            Ok(exchanged) => self.answer(claim, exchanged),
+            Ok(answered) => Ok(answered.into_response(claim, self.client, &mut self.body, self.patience.upstream.stream_idle)),
             Err(problem) => {
                 if let Problem::Backend { failure, .. } = problem {
                     claim.finish(None, Some(failure));
@@ -193,7 +215,7 @@ impl Service<'_> {
         }
     }
 
-    async fn exchange(&mut self, claim: &Claim, may_reuse: bool) -> Result<Exchanged, Problem> {
+    async fn exchange(&mut self, claim: &Claim, may_reuse: bool) -> Result<Answered, Problem> {
         let mut connection = self.connect(claim, may_reuse).await?;
         let spec = &claim.lease.backend().spec;
         connection.out.clear();
@@ -205,14 +227,18 @@ impl Service<'_> {
             upload: &mut upload,
             body: &mut self.body,
             method: &self.parts.method,
+            may_switch: self.checked.websocket,
             lease: &claim.lease,
             deadline: &self.client.deadline,
             patience: self.patience,
         };
         let answered = exchange.run().await;
+        if upload.is_done() {
+            self.client.body_read();
+        }
         bump(&claim.lease.meter().bytes_in, upload.body_bytes());
         let (head, rest) = answered?;
-        Ok(Exchanged { connection, upload, head, rest })
+        Ok(Answered { connection, upload, head, rest })
     }
 
     /// A kept-alive connection, or a new one.
@@ -234,69 +260,4 @@ impl Service<'_> {
         })
         .await
     }
-
-    /// Turns the backend's answer into ours.
-    fn answer(&mut self, mut claim: Claim, exchanged: Exchanged) -> Result<Response<Body>, Problem> {
-        let Exchanged { connection, upload, mut head, mut rest } = exchanged;
-        let switching = head.status == StatusCode::SWITCHING_PROTOCOLS;
-        if switching && !self.checked.websocket {
-            claim.finish(None, Some(Failure::BadAnswer));
-            return Err(Problem::Backend { failure: Failure::BadAnswer, reached: Reached::Unanswered, stale: false });
-        }
-        strip_answer(&mut head.headers);
-        if let Some(signal) = claim.lease.answered(head.status.as_u16()) {
-            self.worker.report(Arc::clone(claim.lease.backend()), signal);
-        }
-        let mut response = Response::new(Body::Empty);
-        *response.status_mut() = head.status;
-        std::mem::swap(response.headers_mut(), &mut head.headers);
-        let idle = self.patience.upstream.stream_idle;
-        if switching {
-            let headers = response.headers_mut();
-            headers.insert(http::header::CONNECTION, HeaderValue::from_static("upgrade"));
-            headers.insert(http::header::UPGRADE, HeaderValue::from_static("websocket"));
-            *self.client.tunnel.borrow_mut() = Some(Tunnel { claim, connection, early: rest, idle });
-            return Ok(response);
-        }
-
-        let whole = match head.framing {
-            Framing::None => Some(0),
-            Framing::Length(n) => usize::try_from(n).ok().filter(|n| *n <= rest.len()),
-            Framing::Chunked | Framing::ToEnd => None,
-        };
-        if let Some(len) = whole {
-            let body = rest.split_to(len);
-            bump(&claim.lease.meter().bytes_out, len as u64);
-            // Who has answered in full does not want the rest of the request.
-            if upload.is_done() && head.keep_alive && rest.is_empty() {
-                claim.worker.keep(claim.lease.backend(), connection);
-            }
-            claim.finish(Some(head.status.as_u16()), None);
-            *response.body_mut() = if body.is_empty() { Body::Empty } else { Body::Full(body) };
-            return Ok(response);
-        }
-
-        self.client.begin_stream(idle);
-        let unsent = (!upload.is_done()).then(|| Unsent { upload, body: self.body.take() });
-        *response.body_mut() = Body::Stream(Box::new(Stream {
-            client: Rc::clone(self.client),
-            status: head.status.as_u16(),
-            claim: Some(claim),
-            connection: Some(connection),
-            keep_alive: head.keep_alive,
-            input: rest,
-            decoder: Decoder::new(head.framing),
-            unsent,
-            idle,
-        }));
-        Ok(response)
-    }
-}
-
-/// What one exchange brought.
-struct Exchanged {
-    connection: Connection,
-    upload: Upload,
-    head: Head,
-    rest: bytes::Bytes,
 }

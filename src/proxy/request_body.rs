@@ -1,5 +1,7 @@
 //! A request's body on its way to a backend, of which the beginning is kept in case it must be sent again.
 
+use std::error::Error as _;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -8,9 +10,26 @@ use http::HeaderMap;
 use http_body::Body as _;
 use hyper::body::Incoming;
 
-/// The client has broken off, or sent nonsense, in the middle of its body.
+/// What the client did wrong in the middle of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct ClientBroke;
+pub(super) enum ClientFault {
+    /// It has left.
+    Left,
+    /// It sent what is no body.
+    Malformed,
+    /// It sent nothing for too long.
+    Stalled,
+}
+
+impl ClientFault {
+    fn of(error: &hyper::Error) -> Self {
+        let kind = error.source().and_then(|source| source.downcast_ref::<io::Error>()).map(io::Error::kind);
+        match kind {
+            Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => Self::Malformed,
+            _ => Self::Left,
+        }
+    }
+}
 
 /// The next part of a request body.
 #[derive(Debug)]
@@ -71,7 +90,7 @@ impl RequestBody {
     }
 
     /// The next part.
-    pub(super) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, ClientBroke>> {
+    pub(super) fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Result<Part, ClientFault>> {
         if let Some(data) = self.kept.get(self.position) {
             self.position += 1;
             return Poll::Ready(Ok(Part::Data(data.clone())));
@@ -82,7 +101,7 @@ impl RequestBody {
                 self.ended = true;
                 continue;
             };
-            match frame.map_err(|_| ClientBroke)?.into_data() {
+            match frame.map_err(|error| ClientFault::of(&error))?.into_data() {
                 Ok(data) if data.is_empty() => {}
                 Ok(data) => {
                     self.ended = incoming.is_end_stream();

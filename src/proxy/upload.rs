@@ -9,14 +9,14 @@ use http::HeaderMap;
 use tokio::io::AsyncWrite;
 
 use super::headers::may_trail;
-use super::request_body::{ClientBroke, Part, RequestBody};
+use super::request_body::{ClientFault, Part, RequestBody};
 use super::upstream::Connection;
 
 /// Why sending failed.
 #[derive(Debug)]
 pub(super) enum UploadError {
-    /// The client broke off.
-    Client,
+    /// The client's body cannot be had.
+    Client(ClientFault),
     /// The backend does not take more.
     Backend,
 }
@@ -92,7 +92,7 @@ impl Upload {
             // The first piece of the body travels with the head when it is there already.
             if self.piece.is_empty() && self.stage == Stage::Body {
                 match body.poll_part(cx) {
-                    Poll::Ready(part) => self.append(part.map_err(|ClientBroke| UploadError::Client)?, body, &mut connection.out),
+                    Poll::Ready(part) => self.append(part.map_err(UploadError::Client)?, body, &mut connection.out),
                     Poll::Pending if self.position == connection.out.len() => return Poll::Pending,
                     Poll::Pending => {}
                 }

@@ -2,21 +2,18 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::task::{Context, Poll, Waker};
 
 use http::header::HeaderValue;
 use hyper::server::conn::http1;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
-use super::connection;
+use super::accept::{Acceptor, Handover};
 use super::deadline::Sweep;
-use super::headers::Peer;
 use super::router::Router;
 use super::upstream::{Connection, IdleConnections};
 use crate::balance::Millis;
@@ -28,12 +25,6 @@ use crate::clock;
 use crate::config::{Config, PoolConfig};
 use crate::shutdown::Shutdown;
 use crate::tally::{Answers, Report, Reports, Tally};
-
-/// Pause of the accept loop when nothing more can be accepted for now.
-const ACCEPT_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
-
-/// A client connection handed from the worker that accepted it to the one that has fewest.
-pub(super) type Handover = (std::net::TcpStream, SocketAddr);
 
 /// What one worker is made of; built by the front door, taken to the thread.
 #[derive(Debug)]
@@ -105,7 +96,8 @@ pub(super) struct Worker {
     reports: Reports,
     idle: RefCell<IdleConnections>,
     random: Cell<u64>,
-    last_connection_gone: Notify,
+    /// Told when the count of its connections has come to 0.
+    pub(super) last_connection_gone: Notify,
 }
 
 impl Worker {
@@ -240,6 +232,8 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
     while let Ok(handed) = plan.inbox.try_recv() {
         worker.take_over(handed);
     }
+    // What clients have sent by now is to be heard of before anybody is told to drain.
+    tokio::task::yield_now().await;
     worker.draining.set(true);
     worker.idle.borrow_mut().clear();
     worker.sweep.wake_all();
@@ -257,91 +251,4 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
     }
     sweeping.abort();
     Ok(cut)
-}
-
-impl Worker {
-    /// Serves a connection that another worker has accepted, and counted as ours.
-    fn take_over(self: &Rc<Self>, (stream, address): Handover) {
-        let counted = Counted(Rc::clone(self));
-        if let Ok(stream) = TcpStream::from_std(stream) {
-            self.start(counted, stream, address);
-        }
-    }
-
-    fn start(self: &Rc<Self>, counted: Counted, stream: TcpStream, address: SocketAddr) {
-        let worker = Rc::clone(self);
-        tokio::task::spawn_local(async move {
-            let _counted = counted;
-            let peer = Peer::new(address.ip(), &worker.config.trusted_proxies);
-            connection::serve(worker, stream, peer).await;
-        });
-    }
-}
-
-/// A connection in its worker's count.
-struct Counted(Rc<Worker>);
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        if self.0.tally.connections[self.0.index].fetch_sub(1, Relaxed) == 1 {
-            self.0.last_connection_gone.notify_one();
-        }
-    }
-}
-
-/// Accepts on one listener.
-struct Acceptor {
-    worker: Rc<Worker>,
-    peers: Arc<[mpsc::UnboundedSender<Handover>]>,
-    listener: TcpListener,
-}
-
-impl Acceptor {
-    /// Accepts until the drain begins; what waits in the kernel's queue by then is still accepted.
-    async fn run(self, shutdown: Shutdown) {
-        while !shutdown.is_draining() {
-            if self.is_full() {
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-            tokio::select! {
-                accepted = self.listener.accept() => self.accepted(accepted).await,
-                () = shutdown.draining().cancelled() => break,
-            }
-        }
-        let mut now = Context::from_waker(Waker::noop());
-        while let Poll::Ready(Ok((stream, address))) = self.listener.poll_accept(&mut now) {
-            self.dispatch(stream, address);
-        }
-    }
-
-    async fn accepted(&self, accepted: io::Result<(TcpStream, SocketAddr)>) {
-        match accepted {
-            Ok((stream, address)) => self.dispatch(stream, address),
-            // The client was gone before it was served.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            // Out of descriptors or memory: what is open goes on, and makes room.
-            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
-        }
-    }
-
-    fn is_full(&self) -> bool {
-        self.worker.tally.open_connections() >= self.worker.config.limits.max_connections as u64
-    }
-
-    /// Keeps the connection, unless another worker has fewer.
-    fn dispatch(&self, stream: TcpStream, address: SocketAddr) {
-        let counts = &self.worker.tally.connections;
-        let load = |index: &usize| counts[*index].load(Relaxed);
-        let own = self.worker.index;
-        let fewest = (0..counts.len()).min_by_key(load).unwrap_or(own);
-        let target = if load(&own) > load(&fewest) { fewest } else { own };
-        counts[target].fetch_add(1, Relaxed);
-        self.worker.tally.connections_total.fetch_add(1, Relaxed);
-        if target == own {
-            self.worker.start(Counted(Rc::clone(&self.worker)), stream, address);
-        } else if stream.into_std().ok().and_then(|stream| self.peers[target].send((stream, address)).ok()).is_none() {
-            counts[target].fetch_sub(1, Relaxed);
-        }
-    }
 }
