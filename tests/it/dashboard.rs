@@ -277,6 +277,26 @@ fn without_colour_the_selected_row_still_stands_out() {
 }
 
 #[test]
+#[cfg(debug_assertions)]
+fn a_panic_in_a_request_leaves_screen_and_traffic_intact() {
+    let mut cockpit = Cockpit::open_with(120, 36, "", &[("EVENKEEL_PROVOKE_PANIC", "1")]);
+    let mut client = Client::to(cockpit.address());
+    client.send("GET /panic HTTP/1.1\r\nhost: test\r\n\r\n");
+    assert!(client.is_at_end(), "the request is lost");
+    cockpit.pty.wait_for("a task panicked (a bug in evenkeel)");
+    cockpit.pty.wait_until("the dashboard, untouched", |screen| {
+        let first = screen.rows(0, screen.size().1.get()).next().unwrap_or_default();
+        screen.alternate_screen() && screen.hide_cursor() && first.contains("SERVING")
+    });
+    assert_eq!(cockpit.answering(), ["api-1", "api-2", "api-3"]);
+    cockpit.pty.keys("q");
+    cockpit.pty.wait_for("Stop serving?");
+    cockpit.pty.keys("\x1b");
+    cockpit.pty.signal(Signal::TERM);
+    cockpit.assert_gone();
+}
+
+#[test]
 fn a_dumb_terminal_gets_plain_lines() {
     let mut cockpit = Cockpit::board(120, 36, "", &[("TERM", "dumb")]);
     cockpit.pty.wait_for("listening on");
