@@ -13,7 +13,7 @@ use vt100::{Cell, Color};
 const COLUMNS: NonZeroU16 = NonZeroU16::new(120).expect("not zero");
 const ROWS: NonZeroU16 = NonZeroU16::new(36).expect("not zero");
 const CELL_WIDTH: f32 = 8.4;
-const CELL_HEIGHT: f32 = 18.0;
+const CELL_HEIGHT: f32 = 16.5;
 const BACKGROUND: &str = "#11151a";
 const FOREGROUND: &str = "#d5dbe3";
 
@@ -113,7 +113,7 @@ fn run(svg: &mut String, cell: &Cell, text: &str, column: u16, columns: u16, y: 
         svg,
         "<text x=\"{x:.1}\" y=\"{:.1}\" fill=\"{fg}\" xml:space=\"preserve\" textLength=\"{width:.1}\" \
          lengthAdjust=\"spacingAndGlyphs\"{weight}{slant}{opacity}>{escaped}</text>",
-        y + 13.5
+        y + 12.6
     );
 }
 

@@ -88,7 +88,8 @@ impl Demo {
         let check = HealthCheck {
             kind: CheckKind::Http { path: backend::HEALTH_PATH.into(), expect_status: vec![(200, 299)] },
             interval: Duration::from_secs(1),
-            timeout: Duration::from_millis(500),
+            // A machine that has just compiled this may be busy still.
+            timeout: Duration::from_secs(2),
             ..HealthCheck::default()
         };
         PoolConfig {

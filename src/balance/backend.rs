@@ -185,7 +185,7 @@ pub struct Live {
     pub in_flight: Padded<AtomicU32>,
     /// Failed requests in a row. Written by leases; [`super::ejection::Action::apply`] zeroes it.
     pub consecutive_failures: AtomicU32,
-    /// Recent failures as load. Written by leases only.
+    /// Recent failures as load. Written by leases; forgotten when the backend is well again.
     pub strain: Strain,
     /// Latency estimate of `peak_ewma`. Written by leases only.
     pub ewma: Ewma,
@@ -249,6 +249,7 @@ impl Live {
         let before = Verdict::from_u8(self.verdict.swap(verdict as u8, Relaxed));
         if before == Verdict::Unhealthy && verdict == Verdict::Healthy {
             self.healthy_since.store(now.max(1), Relaxed);
+            self.strain.clear();
         }
         self.awaiting_first_check.store(false, Relaxed);
     }

@@ -57,6 +57,7 @@ impl Action {
             }
             Self::Readmit => {
                 live.consecutive_failures.store(0, Relaxed);
+                live.strain.clear();
                 live.set_returned_at(now);
                 live.set_on_trial(false);
                 live.set_ejected_until(None);

@@ -10,7 +10,6 @@ use super::backend::{Backend, Eligibility, Mode};
 use super::lease::Lease;
 use super::pool::{AllDown, NoPick, PickInput, PoolLive, Settings};
 use super::slow_start;
-use super::strain;
 use super::strategy::{Chooser, StrategyKind, mix};
 
 /// How often the strategy is asked before the first member with room is taken.
@@ -153,7 +152,7 @@ impl View<'_> {
     pub(super) fn load(&self, position: usize) -> f64 {
         let member = &self.members[position];
         let live = &member.backend.live;
-        let amount = u64::from(live.in_flight()) * strain::UNIT + live.strain.get(self.input.now);
+        let amount = u64::from(live.in_flight()) + live.strain.get(self.input.now);
         amount as f64 / f64::from(member.effective_weight())
     }
 

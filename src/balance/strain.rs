@@ -8,8 +8,8 @@ use super::Millis;
 /// Milliseconds after which a failure weighs half.
 pub const HALF_LIFE: Millis = 2_000;
 
-/// One failure, or one request in flight, in the unit that loads are given in.
-pub const UNIT: u64 = 256;
+/// One failure, in the unit of the sum.
+const UNIT: u64 = 256;
 
 const VALUE_BITS: u32 = 24;
 const MAX: u64 = (1 << VALUE_BITS) - 1;
@@ -27,9 +27,15 @@ impl Strain {
         });
     }
 
-    /// What is left of the failures, in 1/[`UNIT`].
+    /// What is left of the failures, in whole requests. Rounded: a remainder too small to mean anything must not keep a
+    /// backend from its turn while all are idle.
     pub fn get(&self, now: Millis) -> u64 {
-        decayed(self.0.load(Relaxed), now)
+        (decayed(self.0.load(Relaxed), now) + UNIT / 2) / UNIT
+    }
+
+    /// Forgets the failures: the backend is well again.
+    pub fn clear(&self) {
+        self.0.store(0, Relaxed);
     }
 }
 
@@ -55,9 +61,19 @@ mod tests {
             strain.add(10_000);
         }
         let after = |ms: Millis| strain.get(10_000 + ms);
-        assert_eq!([0, 1_000, 2_000, 4_000].map(after), [8 * UNIT, 6 * UNIT, 4 * UNIT, 2 * UNIT]);
+        assert_eq!([0, 1_000, 2_000, 4_000].map(after), [8, 6, 4, 2]);
         assert_eq!(after(1_000_000), 0);
-        assert_eq!(strain.get(9_000), 8 * UNIT, "a clock read before the failure");
+        assert_eq!(strain.get(9_000), 8, "a clock read before the failure");
+    }
+
+    #[test]
+    fn one_failure_is_soon_forgotten_and_all_are_when_the_backend_is_well() {
+        let strain = Strain::default();
+        strain.add(10_000);
+        assert_eq!([0, HALF_LIFE, HALF_LIFE + 100].map(|ms| strain.get(10_000 + ms)), [1, 1, 0]);
+        strain.add(20_000);
+        strain.clear();
+        assert_eq!(strain.get(20_000), 0);
     }
 
     #[test]
@@ -66,6 +82,6 @@ mod tests {
         for _ in 0..200_000 {
             strain.add(5);
         }
-        assert_eq!(strain.get(5), MAX);
+        assert_eq!(strain.get(5), (MAX + UNIT / 2) / UNIT);
     }
 }

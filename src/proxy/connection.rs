@@ -125,7 +125,11 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
     }
     let client = Rc::new(Client::new(peer, &worker.sweep, worker.config.timeouts));
     let io = ClientIo { inner: TokioIo::new(stream), client: Rc::clone(&client) };
-    let service = service_fn(|request| handler::handle(Rc::clone(&worker), Rc::clone(&client), request));
+    let service = service_fn(|request| {
+        #[cfg(debug_assertions)]
+        provoke(&request);
+        handler::handle(Rc::clone(&worker), Rc::clone(&client), request)
+    });
     let mut http = worker.http.serve_connection(io, service);
 
     let mut told_to_drain = false;
@@ -160,6 +164,14 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
     } else if malformed || answered && client.unread.get() {
         linger(http.into_parts().io.inner.into_inner(), &client.deadline).await;
     }
+}
+
+/// Panics upon a request for `/panic` if the environment asks for it, so that a test can see what a bug does to everything
+/// around it. Debug builds only.
+#[cfg(debug_assertions)]
+fn provoke(request: &http::Request<hyper::body::Incoming>) {
+    let wanted = request.uri().path() == "/panic" && std::env::var_os("EVENKEEL_PROVOKE_PANIC").is_some();
+    assert!(!wanted, "provoked");
 }
 
 /// Reads, for a while, what a client sends that was answered and told of the end before it had sent everything. If the

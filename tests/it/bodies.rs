@@ -216,7 +216,7 @@ fn pipelined_requests_are_answered_in_order() {
 fn an_answer_may_come_before_the_request_is_all_sent() {
     let (backend, keel) = serve(vec![
         Step::Send(b"HTTP/1.1 413 Too Large\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbig\n".to_vec()),
-        Step::Close,
+        Step::Stall,
     ]);
     let mut client = keel.client();
     let mut writer = client.writer();

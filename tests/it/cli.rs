@@ -2,8 +2,12 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::process::{Command, Stdio};
 
-use crate::support::keel::{Run, config_dir, pool, run};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::eventually;
+use crate::support::keel::{BINARY, Run, collect, config_dir, pool, run};
 use crate::support::script::ok;
 use crate::support::upstream::upstream;
 
@@ -80,6 +84,22 @@ fn check_names_every_problem_by_line() {
 fn the_sample_config_is_good() {
     let run = run(&["check", "-c", concat!(env!("CARGO_MANIFEST_DIR"), "/config.yaml")]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
+}
+
+#[test]
+fn run_and_demo_print_event_lines_where_there_is_no_terminal() {
+    let (_dir, path) = config_dir("127.0.0.1:0", pool(&[&upstream(ok("ok"))]));
+    for args in [&["run", "-c", path.to_str().unwrap()][..], &["demo", "--no-traffic"]] {
+        let mut command = Command::new(BINARY);
+        let mut child = command.args(args).stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = collect(child.stdout.take().unwrap());
+        let said = |words: &str| lines.lock().unwrap().iter().any(|line| line.contains(words));
+        eventually("listening", || said("listening on 127.0.0.1:").then_some(()));
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{args:?}");
+        eventually("the last line", || said("every request was finished").then_some(()));
+        assert!(!lines.lock().unwrap().iter().any(|line| line.contains('\x1b')), "escape sequences in {lines:?}");
+    }
 }
 
 #[test]

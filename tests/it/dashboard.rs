@@ -102,6 +102,13 @@ impl Cockpit {
     }
 }
 
+/// The cell where this text begins on the screen.
+fn first_cell<'a>(screen: &'a vt100::Screen, text: &str) -> Option<&'a vt100::Cell> {
+    let rows = screen.rows(0, screen.size().1.get()).zip(0..);
+    let (column, row) = rows.into_iter().find_map(|(line, row)| Some((line[..line.find(text)?].chars().count(), row)))?;
+    screen.cell(row, column as u16)
+}
+
 #[test]
 fn it_appears_in_every_size_and_leaves_the_terminal_as_it_was() {
     for (columns, rows) in [(120, 36), (80, 24), (40, 12)] {
@@ -130,7 +137,7 @@ fn d_takes_a_backend_out_of_rotation_and_z_brings_it_back() {
     let modes = cockpit.wait_for_modes([Mode::Up, Mode::Up, Mode::Drain]);
     let drained = modes.iter().position(|mode| *mode == Mode::Drain).unwrap();
     let name = format!("api-{}", drained + 1);
-    cockpit.wait_for_row(&name, "drain");
+    cockpit.wait_for_row(&name, "◐ drain");
     assert!(!cockpit.answering().contains(&name), "{name} still gets requests");
     cockpit.pty.keys("z");
     cockpit.wait_for_modes([Mode::Up; 3]);
@@ -155,12 +162,15 @@ fn a_drained_backend_finishes_what_it_has() {
 fn the_last_backend_is_not_taken_out_by_one_key() {
     let mut cockpit = Cockpit::open(120, 36);
     cockpit.pty.keys("d");
-    cockpit.wait_for_row("api-1", "drain");
-    // Half of the capacity that is left: a dialog, with Cancel in focus.
+    cockpit.wait_for_row("api-1", "◐ drain");
+    // Half of the capacity that is left: a dialog, with cancelling in focus.
     cockpit.pty.keys("jd");
-    cockpit.pty.wait_for("Cancel");
+    cockpit.pty.wait_for("Drain web/api-2?");
+    cockpit.pty.wait_for("[n cancel]");
+    // Keys count from when the other answer lights up: nobody confirms what has just appeared under the fingers.
+    cockpit.pty.wait_until("keys that count", |screen| first_cell(screen, "y yes").is_some_and(vt100::Cell::bold));
     cockpit.pty.keys("\r");
-    cockpit.pty.wait_until("no dialog", |screen| !screen.contents().contains("Cancel"));
+    cockpit.pty.wait_until("no dialog", |screen| !screen.contents().contains("Drain web/api-2?"));
     cockpit.wait_for_modes([Mode::Up, Mode::Up, Mode::Drain]);
 }
 
@@ -188,7 +198,7 @@ fn ctrl_c_drains_and_a_second_one_cuts() {
     cockpit.pty.wait_for("DRAINING");
     cockpit.pty.keys("\x03");
     assert_eq!(cockpit.pty.exit_code(), 130);
-    cockpit.pty.assert_restored("1 request");
+    cockpit.pty.assert_restored("1 request was cut");
 }
 
 #[test]
@@ -267,6 +277,26 @@ fn without_colour_the_selected_row_still_stands_out() {
 }
 
 #[test]
+#[cfg(debug_assertions)]
+fn a_panic_in_a_request_leaves_screen_and_traffic_intact() {
+    let mut cockpit = Cockpit::open_with(120, 36, "", &[("EVENKEEL_PROVOKE_PANIC", "1")]);
+    let mut client = Client::to(cockpit.address());
+    client.send("GET /panic HTTP/1.1\r\nhost: test\r\n\r\n");
+    assert!(client.is_at_end(), "the request is lost");
+    cockpit.pty.wait_for("a task panicked (a bug in evenkeel)");
+    cockpit.pty.wait_until("the dashboard, untouched", |screen| {
+        let first = screen.rows(0, screen.size().1.get()).next().unwrap_or_default();
+        screen.alternate_screen() && screen.hide_cursor() && first.contains("SERVING")
+    });
+    assert_eq!(cockpit.answering(), ["api-1", "api-2", "api-3"]);
+    cockpit.pty.keys("q");
+    cockpit.pty.wait_for("Stop serving?");
+    cockpit.pty.keys("\x1b");
+    cockpit.pty.signal(Signal::TERM);
+    cockpit.assert_gone();
+}
+
+#[test]
 fn a_dumb_terminal_gets_plain_lines() {
     let mut cockpit = Cockpit::board(120, 36, "", &[("TERM", "dumb")]);
     cockpit.pty.wait_for("listening on");
@@ -275,4 +305,24 @@ fn a_dumb_terminal_gets_plain_lines() {
     cockpit.pty.signal(Signal::TERM);
     assert_eq!(cockpit.pty.exit_code(), 0);
     cockpit.pty.assert_restored(FAREWELL);
+}
+
+#[test]
+fn the_demo_lives_and_lets_others_join_in() {
+    let mut pty = Pty::spawn(120, 36, &["demo"], &[]);
+    pty.wait_until("all five backends", |screen| {
+        ["steady", "heavy", "slow", "flaky", "nomad"].iter().all(|name| screen.contents().contains(name))
+    });
+    let url = "curl http://";
+    pty.wait_for(url);
+    let text = pty.text();
+    let address = text[text.find(url).unwrap() + url.len()..].split('/').next().unwrap();
+    // The flaky one may answer 500, but somebody answers.
+    assert!([200, 500].contains(&get(address.parse().unwrap(), "/").status));
+    pty.wait_until("2xx answers", |screen| screen.contents().contains("2xx 9") || screen.contents().contains("2xx 100"));
+    pty.keys("q");
+    pty.wait_for("Stop serving?");
+    pty.signal(Signal::TERM);
+    assert_eq!(pty.exit_code(), 0);
+    pty.assert_restored("shut down");
 }

@@ -40,7 +40,7 @@ fn every_command_exists() {
             continue;
         };
         let command = arguments.split_whitespace().next().unwrap();
-        if command.starts_with('-') {
+        if command.starts_with(['-', '#']) {
             continue;
         }
         commands += 1;

@@ -119,7 +119,7 @@ fn connections_that_come_at_the_last_moment_do_not_hold_it_up() {
     let mut keel = Keel::serve(format!("shutdown: {{grace: 1h}}\n{}", pool(&[&backend])));
     let address = keel.address;
     thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..8 {
             scope.spawn(|| {
                 while let Ok(mut stream) = TcpStream::connect(address) {
                     stream.set_read_timeout(Some(DEADLINE)).unwrap();
@@ -132,4 +132,18 @@ fn connections_that_come_at_the_last_moment_do_not_hold_it_up() {
         keel.signal(Signal::TERM);
         assert_eq!(keel.exit_code(), Some(0));
     });
+}
+
+#[test]
+fn signals_that_mean_something_else_do_not_stop_it() {
+    let backend = upstream(ok("ok"));
+    let keel = Keel::serve(pool(&[&backend]));
+    for (signal, says) in [(Signal::HUP, "SIGHUP"), (Signal::TSTP, "SIGTSTP refused")] {
+        keel.signal(signal);
+        keel.line(says);
+        assert_eq!(keel.get("/").text(), "ok");
+    }
+    keel.signal(Signal::PIPE);
+    keel.signal(Signal::USR1);
+    assert_eq!(keel.get("/").text(), "ok");
 }
