@@ -106,7 +106,7 @@ impl PoolSampler {
             failing_open: rotation.failing_open(),
             windows: self.series.traffic(&self.series.figures(), now),
             keel: [0, 1, 2].map(|window| self.keel(&figures, window)),
-            own_answers: happened(Cause::ALL.map(Cause::words), self.answers),
+            own_answers: in_words(self.answers),
             history: self.series.history(),
             backends: self.backends.iter().enumerate().map(view).collect(),
         }
@@ -160,6 +160,11 @@ fn seen_by_clients(backends: &Counts, own: [u64; CAUSES]) -> Figures {
 /// Answers that evenkeel gave itself, by cause.
 pub(super) fn read(answers: &Answers) -> [u64; CAUSES] {
     Cause::ALL.map(|cause| answers.get(cause))
+}
+
+/// Own answers as a snapshot shows them.
+pub(super) fn in_words(answers: [u64; CAUSES]) -> Vec<(String, u64)> {
+    happened(Cause::ALL.map(Cause::words), answers)
 }
 
 /// Own answers that have not been told yet.

@@ -122,6 +122,17 @@ fn a_pool_counts_what_clients_saw() {
 }
 
 #[test]
+fn answers_before_a_pool_was_found_are_counted() {
+    let mut room = Room::new(&["a"]);
+    assert_eq!(room.sampler.sample(250).own_answers, []);
+    (0..2).for_each(|_| room.tally.unrouted.count(Cause::NoPool));
+    room.tally.unrouted.count(Cause::BadRequest);
+    let snapshot = room.sampler.sample(500);
+    assert_eq!(snapshot.own_answers, [("malformed request".into(), 1), ("no pool for this host and path".into(), 2)]);
+    assert_eq!(snapshot.pools[0].own_answers, []);
+}
+
+#[test]
 fn what_was_not_eligible_was_owed_nothing() {
     let mut room = Room::new(&["a", "b"]);
     room.serve(0, 50);
