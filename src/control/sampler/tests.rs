@@ -148,6 +148,18 @@ fn what_was_not_eligible_was_owed_nothing() {
 }
 
 #[test]
+fn the_keel_does_not_name_who_is_not_eligible() {
+    let mut room = Room::new(&["a", "b", "c"]);
+    (0..3).for_each(|index| room.serve(index, [120, 130, 50][index]));
+    assert_eq!(room.tick().keel[0].backend.as_deref(), Some("c"));
+    room.live(2).set_mode(Mode::Drain);
+    room.pool.refresh(0);
+    let keel = &room.tick().keel[0];
+    assert_eq!(keel.backend.as_deref(), Some("b"));
+    assert!((keel.deviation - 0.1).abs() < 1e-9 && !keel.even, "{keel:?}");
+}
+
+#[test]
 fn a_window_remembers_the_weights_of_its_time() {
     let mut settings = fixture::settings("web", &["a", "b"]);
     settings.strategy = crate::balance::strategy::StrategyKind::WeightedRoundRobin;
