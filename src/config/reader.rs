@@ -32,6 +32,10 @@ impl<'a> Value<'a> {
         self.node
     }
 
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// This value is wrong.
     pub(super) fn problem(&self, message: impl Into<String>) {
         self.report.problem(&self.path, message.into());

@@ -221,8 +221,29 @@ fn listeners_are_wrong() {
             r#"1:10  listen[0]: "localhost:80" is not an address and a port"#,
             r#"1:24  listen[1]: "127.0.0.1" is not an address and a port"#,
             r#"1:35  listen[2]: ":99999" is not an address and a port; write 127.0.0.1:8080, "[::1]:8080" or :8080"#,
-            "1:52  listen[4]: 0.0.0.0:80 is taken by listen[3]; write each address once",
+            "1:52  listen[4]: 0.0.0.0:80 is taken by listen[3] (0.0.0.0:80); choose another address or port",
         ],
+    );
+}
+
+#[test]
+fn listeners_overlap() {
+    check(
+        "
+        listen: [127.0.0.1:80, ':80', '[::]:80', '[::1]:80', 127.0.0.2:80, ':0', ':0', ':81']
+        admin: {listen: 127.0.0.1:81}
+        pools: [{name: a, backends: ['http://a:1']}]",
+        &[
+            "1:24  listen[1]: 0.0.0.0:80 is taken by listen[0] (127.0.0.1:80); choose another address or port",
+            "1:42  listen[3]: [::1]:80 is taken by listen[2] ([::]:80)",
+            "2:17  admin.listen: 127.0.0.1:81 is taken by listen[7] (0.0.0.0:81)",
+        ],
+    );
+    check(
+        "
+        admin: {listen: 127.0.0.1:8080}
+        pools: [{name: a, backends: ['http://a:1']}]",
+        &["1:17  admin.listen: 127.0.0.1:8080 is taken by listen (127.0.0.1:8080)"],
     );
 }
 
