@@ -84,7 +84,9 @@ mod tests {
         let keel = Keel::of(&loads);
         assert!((keel.deviation - 0.25).abs() < 1e-9, "{keel:?}");
         assert_eq!((keel.backend.as_deref(), keel.even), (Some("a"), false));
-        loads.iter_mut().for_each(|load| load.eligible = false);
+        for load in &mut loads {
+            load.eligible = false;
+        }
         assert_eq!(Keel::of(&loads), Keel { deviation: 0.0, backend: None, even: true });
     }
 
