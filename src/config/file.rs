@@ -43,11 +43,10 @@ struct Taken(Vec<(SocketAddr, String)>);
 impl Taken {
     /// Takes an address that `at` asks for, unless another has it already.
     fn take(&mut self, address: SocketAddr, at: &Value<'_>) {
-        match self.0.iter().find(|(other, _)| overlap(*other, address)) {
-            Some((other, first)) => {
-                at.problem(format!("{address} is taken by {first} ({other}); choose another address or port"))
-            }
-            None => self.0.push((address, at.path().to_owned())),
+        if let Some((other, first)) = self.0.iter().find(|(other, _)| overlap(*other, address)) {
+            at.problem(format!("{address} is taken by {first} ({other}); choose another address or port"));
+        } else {
+            self.0.push((address, at.path().to_owned()));
         }
     }
 }
@@ -78,7 +77,14 @@ fn pools(top: &Section<'_>) -> Vec<PoolConfig> {
     let mut routes = Routes::default();
     match (top.get("pools"), top.get("apps")) {
         (Some(pools), None) => pools.sections(|section| pool::pool(section, &mut routes)),
-        (None, Some(apps)) => apps.sections(|section| apps::app(section, &mut routes)),
+        (None, Some(apps)) => {
+            if !top.has("listen") {
+                apps.warning(
+                    "without listen this listens on 0.0.0.0:8080, which other machines can reach; write listen: 127.0.0.1:8080 next to apps for this machine only",
+                );
+            }
+            apps.sections(|section| apps::app(section, &mut routes))
+        }
         (Some(_), Some(apps)) => {
             apps.problem("another spelling of pools; write one of the two");
             Vec::new()

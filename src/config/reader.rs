@@ -166,8 +166,14 @@ impl<'a> Section<'a> {
 
     /// As [`Self::section`], but an empty value turns it off.
     pub(super) fn section_or_off<T>(&self, key: &'static str, read: impl Fn(&Self) -> T) -> Option<T> {
-        let off = self.get(key).is_some_and(|value| *value.node == Node::Null);
-        (!off).then(|| self.section(key, read))
+        match self.get(key) {
+            Some(Value { node: Node::Null, .. }) => None,
+            Some(value) if *value.node == Node::Bool(false) => {
+                value.problem("found false; write null to turn this off");
+                None
+            }
+            _ => Some(self.section(key, read)),
+        }
     }
 
     fn refuse_other_keys(&self) {
