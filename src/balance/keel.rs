@@ -1,4 +1,4 @@
-//! How even the load lies: the worst deviation of a backend's share from its fair share.
+//! How even the load lies: the worst deviation of an eligible backend's share from its fair share.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ const SIGMAS: f64 = 3.0;
 pub struct Keel {
     /// Worst deviation from the fair share, in share points (0.05 = five percentage points), signed. 0 without traffic.
     pub deviation: f64,
-    /// The backend that deviates most.
+    /// The eligible backend that deviates most.
     pub backend: Option<Arc<str>>,
     /// Whether that is within what chance alone explains (three standard deviations), or there is too little to tell.
     pub even: bool,
@@ -27,6 +27,8 @@ pub struct Load {
     pub actual: u64,
     /// Requests it should have got, or any number in proportion to it.
     pub expected: f64,
+    /// Whether it may take requests now. One that may not counts towards the whole, but is not judged.
+    pub eligible: bool,
 }
 
 impl Keel {
@@ -43,12 +45,9 @@ impl Keel {
             let fair = load.expected / expected;
             (load.actual as f64 - fair * total).abs() <= SIGMAS * (fair * (1.0 - fair) * total).sqrt() + 1.0
         };
-        let worst = loads.iter().max_by(|a, b| deviation(a).abs().total_cmp(&deviation(b).abs()));
-        Self {
-            deviation: worst.map_or(0.0, deviation),
-            backend: worst.map(|l| l.backend.clone()),
-            even: loads.iter().all(is_chance),
-        }
+        let judged = || loads.iter().filter(|load| load.eligible);
+        let worst = judged().max_by(|a, b| deviation(a).abs().total_cmp(&deviation(b).abs()));
+        Self { deviation: worst.map_or(0.0, deviation), backend: worst.map(|l| l.backend.clone()), even: judged().all(is_chance) }
     }
 }
 
@@ -56,13 +55,18 @@ impl Keel {
 mod tests {
     use super::*;
 
-    fn keel(loads: &[(u64, f64)]) -> Keel {
+    fn loads(loads: &[(u64, f64)]) -> Vec<Load> {
         let load = |(name, (actual, expected)): (char, &(u64, f64))| Load {
             backend: name.to_string().into(),
             actual: *actual,
             expected: *expected,
+            eligible: true,
         };
-        Keel::of(&('a'..).zip(loads).map(load).collect::<Vec<_>>())
+        ('a'..).zip(loads).map(load).collect()
+    }
+
+    fn keel(figures: &[(u64, f64)]) -> Keel {
+        Keel::of(&loads(figures))
     }
 
     #[test]
@@ -71,6 +75,19 @@ mod tests {
         assert!((keel.deviation - -0.3).abs() < 1e-9, "{keel:?}");
         assert_eq!(keel.backend.as_deref(), Some("c"));
         assert!(!keel.even);
+    }
+
+    #[test]
+    fn only_the_eligible_are_judged() {
+        let mut loads = loads(&[(500, 1.0), (300, 1.0), (200, 2.0)]);
+        loads[2].eligible = false;
+        let keel = Keel::of(&loads);
+        assert!((keel.deviation - 0.25).abs() < 1e-9, "{keel:?}");
+        assert_eq!((keel.backend.as_deref(), keel.even), (Some("a"), false));
+        for load in &mut loads {
+            load.eligible = false;
+        }
+        assert_eq!(Keel::of(&loads), Keel { deviation: 0.0, backend: None, even: true });
     }
 
     #[test]

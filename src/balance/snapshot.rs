@@ -51,6 +51,10 @@ pub struct Snapshot {
     pub connections_total: u64,
     /// Events that slow subscribers have lost since the start.
     pub events_dropped: u64,
+    /// Answers that evenkeel gave itself since the start before a pool was found: cause in words, count. Only those that
+    /// happened.
+    #[serde(default)]
+    pub own_answers: Vec<(String, u64)>,
     /// The pools, in the order of the config.
     pub pools: Vec<PoolView>,
 }
@@ -127,7 +131,7 @@ pub struct PoolView {
     pub windows: [Traffic; 3],
     /// How even the load lies, for each of [`WINDOWS`].
     pub keel: [Keel; 3],
-    /// Answers that evenkeel gave itself since the start: cause in words, count. Only those that happened.
+    /// Answers that evenkeel gave itself since the start once this pool was found: cause in words, count. Only those that happened.
     pub own_answers: Vec<(String, u64)>,
     /// The last [`HISTORY`] seconds, oldest first; shorter after a start.
     pub history: Vec<Second>,

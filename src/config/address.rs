@@ -128,7 +128,7 @@ pub(super) fn host(node: &Node) -> Parsed<HostPattern> {
         return Err(wrong("has a port, which does not matter for routing"));
     }
     if text == "*" {
-        return Err(wrong("is not needed (a pool without hosts serves every other host)"));
+        return Err("\"*\" is not a host; leave hosts out, then the pool serves every host that no other pool serves".to_owned());
     }
     let (suffix, wildcard) = text.strip_prefix("*.").map_or((text.as_str(), false), |suffix| (suffix, true));
     match host_name(suffix) {
@@ -180,7 +180,8 @@ pub(super) fn hash_key(node: &Node) -> Parsed<HashKey> {
         _ => {
             let word = text.split(':').next().unwrap_or_default();
             let guess = nearest(word, &["client_ip", "path", "header", "cookie"]);
-            let guess = guess.map(|near| format!("did you mean {near}? ")).unwrap_or_default();
+            let name = if matches!(guess, Some("header" | "cookie")) { ":NAME" } else { "" };
+            let guess = guess.map(|near| format!("did you mean {near}{name}? ")).unwrap_or_default();
             Err(format!("{node} is not known; {guess}{KEYS}"))
         }
     }
@@ -296,6 +297,7 @@ mod tests {
         assert_eq!(hash_key(&node("cookie:Sid")), Ok(HashKey::Cookie("Sid".into())));
         refuses(hash_key, &["", "header", "header:", "header:a b", "cookie:a;b", "query:x", "path:"]);
         assert!(hash_key(&node("clientip")).expect_err("misspelt").contains("did you mean client_ip?"));
+        assert!(hash_key(&node("header")).expect_err("without a name").contains("did you mean header:NAME?"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::address::{admin, network, socket};
 use super::node::Node;
 use super::pool::{self, Routes};
-use super::reader::{Claims, Section, Value};
+use super::reader::{Section, Value};
 use super::value::{auto_or, choice, duration, size, time, whole};
 use super::{AdminListen, ClientTimeouts, Config, Limits, OnHangup, PoolConfig, apps, auto_workers};
 
@@ -20,10 +20,11 @@ pub(super) fn config(root: &Value<'_>) -> Option<Config> {
         root.problem("the file is empty; write at least pools:");
         return None;
     }
+    let mut taken = Taken::default();
     root.section(|top| Config {
-        listen: listen(top),
+        listen: listen(top, &mut taken),
         workers: top.value("workers", auto_or(auto_workers(), whole(1..=256)), auto_workers()),
-        admin: admin_listen(top),
+        admin: admin_listen(top, &mut taken),
         on_hangup: top.value("on_hangup", choice(&[("drain", OnHangup::Drain), ("serve", OnHangup::Serve)]), OnHangup::Drain),
         shutdown_grace: top.section("shutdown", |shutdown| shutdown.value("grace", duration, Duration::from_secs(30))),
         limits: top.section("limits", limits),
@@ -35,19 +36,37 @@ pub(super) fn config(root: &Value<'_>) -> Option<Config> {
     })
 }
 
-fn listen(top: &Section<'_>) -> Vec<SocketAddr> {
+/// The addresses listened on so far, and the path of each.
+#[derive(Debug, Default)]
+struct Taken(Vec<(SocketAddr, String)>);
+
+impl Taken {
+    /// Takes an address that `at` asks for, unless another has it already.
+    fn take(&mut self, address: SocketAddr, at: &Value<'_>) {
+        if let Some((other, first)) = self.0.iter().find(|(other, _)| overlap(*other, address)) {
+            at.problem(format!("{address} is taken by {first} ({other}); choose another address or port"));
+        } else {
+            self.0.push((address, at.path().to_owned()));
+        }
+    }
+}
+
+/// Whether a connection could be meant for either. IPv4 and IPv6 listeners never share one, and port 0 is never the same.
+fn overlap(a: SocketAddr, b: SocketAddr) -> bool {
+    let same_host = a.ip() == b.ip() || a.ip().is_unspecified() || b.ip().is_unspecified();
+    a.port() == b.port() && a.port() != 0 && a.is_ipv4() == b.is_ipv4() && same_host
+}
+
+fn listen(top: &Section<'_>, taken: &mut Taken) -> Vec<SocketAddr> {
     let Some(value) = top.get("listen") else {
         let host = if top.has("apps") { Ipv4Addr::UNSPECIFIED } else { Ipv4Addr::LOCALHOST };
-        return vec![(host, 8080).into()];
+        let address = (host, 8080).into();
+        taken.0.push((address, "listen".to_owned()));
+        return vec![address];
     };
-    let mut taken = Claims::default();
     let mut address = |item: &Value<'_>| {
         let address = item.read(socket)?;
-        if address.port() != 0
-            && let Some(first) = taken.claim(&address.to_string(), item)
-        {
-            item.problem(format!("{address} is taken by {first}; write each address once"));
-        }
+        taken.take(address, item);
         Some(address)
     };
     value.one_or_more().iter().filter_map(&mut address).collect()
@@ -58,7 +77,14 @@ fn pools(top: &Section<'_>) -> Vec<PoolConfig> {
     let mut routes = Routes::default();
     match (top.get("pools"), top.get("apps")) {
         (Some(pools), None) => pools.sections(|section| pool::pool(section, &mut routes)),
-        (None, Some(apps)) => apps.sections(|section| apps::app(section, &mut routes)),
+        (None, Some(apps)) => {
+            if !top.has("listen") {
+                apps.warning(
+                    "without listen this listens on 0.0.0.0:8080, which other machines can reach; write listen: 127.0.0.1:8080 next to apps for this machine only",
+                );
+            }
+            apps.sections(|section| apps::app(section, &mut routes))
+        }
         (Some(_), Some(apps)) => {
             apps.problem("another spelling of pools; write one of the two");
             Vec::new()
@@ -70,9 +96,16 @@ fn pools(top: &Section<'_>) -> Vec<PoolConfig> {
     }
 }
 
-fn admin_listen(top: &Section<'_>) -> Option<AdminListen> {
+fn admin_listen(top: &Section<'_>, taken: &mut Taken) -> Option<AdminListen> {
     let written = top.get("admin").filter(|value| *value.node() != Node::Null)?;
-    written.section(|section| section.required("listen", "127.0.0.1:9900 or unix:PATH")?.read(admin))?
+    written.section(|section| {
+        let value = section.required("listen", "127.0.0.1:9900 or unix:PATH")?;
+        let listen = value.read(admin)?;
+        if let AdminListen::Tcp(address) = listen {
+            taken.take(address, &value);
+        }
+        Some(listen)
+    })?
 }
 
 fn limits(section: &Section<'_>) -> Limits {

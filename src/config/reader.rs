@@ -32,6 +32,10 @@ impl<'a> Value<'a> {
         self.node
     }
 
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
     /// This value is wrong.
     pub(super) fn problem(&self, message: impl Into<String>) {
         self.report.problem(&self.path, message.into());
@@ -162,8 +166,14 @@ impl<'a> Section<'a> {
 
     /// As [`Self::section`], but an empty value turns it off.
     pub(super) fn section_or_off<T>(&self, key: &'static str, read: impl Fn(&Self) -> T) -> Option<T> {
-        let off = self.get(key).is_some_and(|value| *value.node == Node::Null);
-        (!off).then(|| self.section(key, read))
+        match self.get(key) {
+            Some(Value { node: Node::Null, .. }) => None,
+            Some(value) if *value.node == Node::Bool(false) => {
+                value.problem("found false; write null to turn this off");
+                None
+            }
+            _ => Some(self.section(key, read)),
+        }
     }
 
     fn refuse_other_keys(&self) {

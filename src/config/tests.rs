@@ -177,6 +177,15 @@ fn apps_are_another_spelling_of_pools() {
 }
 
 #[test]
+fn apps_without_listen_are_public() {
+    let apps = "apps: [{host: a, instances: ['http://a:1']}]";
+    let said = warnings(apps);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("1:7  apps: without listen this listens on 0.0.0.0:8080"), "{said:?}");
+    assert_eq!(warnings(&format!("listen: 127.0.0.1:8080\n{apps}")), [""; 0]);
+}
+
+#[test]
 fn apps_name_strategies_freely() {
     for (word, kind) in [
         ("round-robin", StrategyKind::RoundRobin),

@@ -120,7 +120,8 @@ fn digits(text: &str) -> usize {
 /// `512B`, `8KB`, `32KiB`, `1MiB`: bytes within a range.
 pub(super) fn size(range: RangeInclusive<usize>) -> impl Fn(&Node) -> Parsed<usize> {
     const SIZE: &str = "write a size such as 512B, 8KB, 32KiB or 1MiB";
-    const UNITS: [(&str, usize); 5] = [("B", 1), ("KB", 1000), ("KiB", 1 << 10), ("MB", 1_000_000), ("MiB", 1 << 20)];
+    const UNITS: [(&str, usize); 7] =
+        [("B", 1), ("KB", 1000), ("KiB", 1 << 10), ("MB", 1_000_000), ("MiB", 1 << 20), ("GB", 1_000_000_000), ("GiB", 1 << 30)];
     move |node| {
         let text = match node {
             Node::Text(text) => text,
@@ -208,7 +209,16 @@ mod tests {
     #[test]
     fn sizes_carry_units() {
         let any = size(0..=usize::MAX);
-        for (text, bytes) in [("512B", 512), ("8KB", 8000), ("32KiB", 32768), ("1MiB", 1 << 20), ("2mb", 2_000_000), ("0B", 0)] {
+        for (text, bytes) in [
+            ("512B", 512),
+            ("8KB", 8000),
+            ("32KiB", 32768),
+            ("1MiB", 1 << 20),
+            ("2mb", 2_000_000),
+            ("1GB", 1_000_000_000),
+            ("2GiB", 2 << 30),
+            ("0B", 0),
+        ] {
             assert_eq!(any(&node(text)), Ok(bytes), "{text}");
         }
         for text in ["512", "KiB", "1.5MiB", "-1B", "1TiBs", "99999999999999999999B", "18446744073709551615MiB", "true"] {

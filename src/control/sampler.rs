@@ -119,6 +119,7 @@ impl Sampler {
             connections: tally.open_connections(),
             connections_total: tally.connections_total.load(Relaxed),
             events_dropped: bus.dropped(),
+            own_answers: pool::in_words(pool::read(&tally.unrouted)),
             pools: self.pools.iter().map(|pool| pool.view(tally, now)).collect(),
         }
     }

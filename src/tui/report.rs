@@ -19,7 +19,7 @@ pub(super) fn report(state: &State) -> String {
     let mut text = String::new();
     let live = &*state.live;
     let requests: u64 = live.pools.iter().map(requests).sum();
-    let own: u64 = live.pools.iter().flat_map(|pool| &pool.own_answers).map(|(_, n)| n).sum();
+    let own: u64 = live.pools.iter().flat_map(|pool| &pool.own_answers).chain(&live.own_answers).map(|(_, n)| n).sum();
     line(&mut text, &format!("evenkeel {}, up {}: {requests} requests, {own} answered by itself", live.version, duration(live)));
     for pool in &live.pools {
         tell_pool(&mut text, pool);
@@ -110,6 +110,7 @@ mod tests {
         let mut state = fixture::state(0);
         let mut live = fixture::snapshot(vec![fixture::pool("web", 10)]);
         live.uptime_ms = 11_647_000;
+        live.own_answers = vec![("malformed request".to_owned(), 4)];
         let pool = &mut live.pools[0];
         pool.own_answers = vec![("no backend is eligible".to_owned(), 3)];
         pool.backends[0].requests_total = 300;
@@ -126,7 +127,7 @@ mod tests {
             state.events.push(&Stamped { seq, at_unix_ms: seq * 1000, event });
         }
         let want = "\
-evenkeel 0.1.0, up 3 h 14 min: 400 requests, 3 answered by itself
+evenkeel 0.1.0, up 3 h 14 min: 400 requests, 7 answered by itself
 pool web, least_connections; latency over the last 15 minutes
   BACKEND              MODE  HEALTH      REQUESTS SHARE%  FAILED  P50 ms  P99 ms
   api-1                up    healthy          300   75.0       7       -    41.2

@@ -206,6 +206,22 @@ fn types_are_wrong() {
 }
 
 #[test]
+fn only_null_turns_a_section_off() {
+    check(
+        "
+        pools:
+          - name: a
+            backends: [http://a:1]
+            health_check: false
+            outlier_detection: false",
+        &[
+            "4:19  pools[0].health_check: found false; write null to turn this off",
+            "5:24  pools[0].outlier_detection: found false; write null to turn this off",
+        ],
+    );
+}
+
+#[test]
 fn listeners_are_wrong() {
     check(
         "
@@ -221,8 +237,29 @@ fn listeners_are_wrong() {
             r#"1:10  listen[0]: "localhost:80" is not an address and a port"#,
             r#"1:24  listen[1]: "127.0.0.1" is not an address and a port"#,
             r#"1:35  listen[2]: ":99999" is not an address and a port; write 127.0.0.1:8080, "[::1]:8080" or :8080"#,
-            "1:52  listen[4]: 0.0.0.0:80 is taken by listen[3]; write each address once",
+            "1:52  listen[4]: 0.0.0.0:80 is taken by listen[3] (0.0.0.0:80); choose another address or port",
         ],
+    );
+}
+
+#[test]
+fn listeners_overlap() {
+    check(
+        "
+        listen: [127.0.0.1:80, ':80', '[::]:80', '[::1]:80', 127.0.0.2:80, ':0', ':0', ':81']
+        admin: {listen: 127.0.0.1:81}
+        pools: [{name: a, backends: ['http://a:1']}]",
+        &[
+            "1:24  listen[1]: 0.0.0.0:80 is taken by listen[0] (127.0.0.1:80); choose another address or port",
+            "1:42  listen[3]: [::1]:80 is taken by listen[2] ([::]:80)",
+            "2:17  admin.listen: 127.0.0.1:81 is taken by listen[7] (0.0.0.0:81)",
+        ],
+    );
+    check(
+        "
+        admin: {listen: 127.0.0.1:8080}
+        pools: [{name: a, backends: ['http://a:1']}]",
+        &["1:17  admin.listen: 127.0.0.1:8080 is taken by listen (127.0.0.1:8080)"],
     );
 }
 
@@ -328,11 +365,11 @@ fn times_are_nothing() {
 fn sizes_are_out_of_range() {
     check(
         "
-        limits: {header_bytes: 1KiB, uri_bytes: 1MiB}
+        limits: {header_bytes: 1KiB, uri_bytes: 1GB}
         pools: [{name: a, backends: ['http://a:1'], retry: {replay_body: 1000MiB}}]",
         &[
             r#"1:24  limits.header_bytes: "1KiB" is out of range; write a size from 8KiB to 1MiB"#,
-            r#"1:41  limits.uri_bytes: "1MiB" is out of range; write a size from 256B to 32KiB"#,
+            r#"1:41  limits.uri_bytes: "1GB" is out of range; write a size from 256B to 32KiB"#,
             r#"2:66  pools[0].retry.replay_body: "1000MiB" is out of range; write a size from 0B to 16MiB"#,
         ],
     );
@@ -374,7 +411,7 @@ fn choices_are_misspelt() {
         &[
             r#"1:12  on_hangup: "drian" is not known; did you mean drain? allowed: drain, serve"#,
             r#"4:15  pools[0].strategy: "leastconn" is not known; did you mean least_connections?"#,
-            r#"5:15  pools[0].hash_key: "headers:x" is not known; did you mean header? allowed: client_ip, path, header:NAME, cookie:NAME"#,
+            r#"5:15  pools[0].hash_key: "headers:x" is not known; did you mean header:NAME? allowed: client_ip, path, header:NAME, cookie:NAME"#,
             r#"6:15  pools[0].all_down: "closed" is not known; allowed: fail, open"#,
             r#"8:26  pools[0].health_check.type: "grpc" is not known; allowed: http, tcp"#,
         ],
@@ -446,7 +483,7 @@ fn hosts_are_wrong() {
             hosts: ["*", "http://a.de", "a.de:80", "www.*", "ü.de", "a b", "", 1.5]
             backends: [http://a:1]"#,
         &[
-            r#"3:13  pools[0].hosts[0]: "*" is not needed (a pool without hosts serves every other host)"#,
+            r#"3:13  pools[0].hosts[0]: "*" is not a host; leave hosts out, then the pool serves every host"#,
             r#"3:18  pools[0].hosts[1]: "http://a.de" is a url; write a host such as example.com or "*.example.com""#,
             r#"3:33  pools[0].hosts[2]: "a.de:80" has a port, which does not matter for routing"#,
             r#"3:44  pools[0].hosts[3]: "www.*" has a * that does not stand for the first label"#,

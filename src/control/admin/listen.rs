@@ -19,7 +19,13 @@ const BACKLOG: i32 = 128;
 #[error("the admin API cannot listen on {address}: {reason}")]
 pub struct BindError {
     address: String,
-    reason: io::Error,
+    reason: String,
+}
+
+impl BindError {
+    fn new(address: String, error: &io::Error) -> Self {
+        Self { address, reason: in_words(error) }
+    }
 }
 
 /// A bound admin address.
@@ -35,8 +41,8 @@ impl Bound {
     /// Binds. A Unix socket that nobody listens on any more is replaced; any other file is left alone.
     pub async fn bind(listen: &AdminListen) -> Result<Self, BindError> {
         match listen {
-            AdminListen::Tcp(address) => tcp(*address).await.map_err(|reason| BindError { address: address.to_string(), reason }),
-            AdminListen::Unix(path) => unix(path).map_err(|reason| BindError { address: unix_name(path), reason }),
+            AdminListen::Tcp(address) => tcp(*address).await.map_err(|error| BindError::new(address.to_string(), &error)),
+            AdminListen::Unix(path) => unix(path).map_err(|error| BindError::new(unix_name(path), &error)),
         }
     }
 }
@@ -84,13 +90,13 @@ fn unix_name(path: &Path) -> String {
 }
 
 async fn tcp(address: SocketAddr) -> io::Result<Bound> {
-    TcpListener::bind(address).await.map(Bound::Tcp).map_err(in_words)
+    TcpListener::bind(address).await.map(Bound::Tcp)
 }
 
 fn unix(path: &Path) -> io::Result<Bound> {
     remove_stale(path)?;
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-    socket.bind(&SockAddr::unix(path)?).map_err(in_words)?;
+    socket.bind(&SockAddr::unix(path)?)?;
     let file = SocketFile::new(path)?;
     // Nobody can connect before the socket listens, so nobody slips in before the mode is set.
     fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
@@ -109,20 +115,26 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     match UnixStream::connect(path) {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
         Err(error) => Err(error),
-        Ok(_) => Err(in_words(io::ErrorKind::AddrInUse.into())),
+        Ok(_) => Err(io::ErrorKind::AddrInUse.into()),
     }
 }
 
-fn in_words(error: io::Error) -> io::Error {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => io::Error::new(error.kind(), "the address is in use"),
-        _ => error,
+/// The system's reason as a part of a sentence, without its number.
+fn in_words(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::AddrInUse {
+        return "address already in use; stop what listens there, or choose another address".to_owned();
     }
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or(&text);
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(chars).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const IN_USE: &str = "address already in use; stop what listens there, or choose another address";
 
     async fn bind_unix(path: &Path) -> Result<Bound, String> {
         Bound::bind(&AdminListen::Unix(path.into())).await.map_err(|error| error.to_string())
@@ -133,7 +145,15 @@ mod tests {
         let first = Bound::bind(&AdminListen::Tcp("127.0.0.1:0".parse().unwrap())).await.unwrap();
         let address = first.to_string();
         let error = Bound::bind(&AdminListen::Tcp(address.parse().unwrap())).await.unwrap_err();
-        assert_eq!(error.to_string(), format!("the admin API cannot listen on {address}: the address is in use"));
+        assert_eq!(error.to_string(), format!("the admin API cannot listen on {address}: {IN_USE}"));
+    }
+
+    #[tokio::test]
+    async fn a_missing_directory_is_told_without_numbers() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("none/admin.sock");
+        let want = format!("the admin API cannot listen on unix:{}: no such file or directory", path.display());
+        assert_eq!(bind_unix(&path).await.unwrap_err(), want);
     }
 
     #[tokio::test]
@@ -154,7 +174,7 @@ mod tests {
         drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
         assert!(path.exists());
         let bound = bind_unix(&path).await.unwrap();
-        assert!(bind_unix(&path).await.unwrap_err().ends_with("the address is in use"));
+        assert!(bind_unix(&path).await.unwrap_err().ends_with(IN_USE));
         drop(bound);
         fs::write(&path, "precious").unwrap();
         assert!(bind_unix(&path).await.unwrap_err().ends_with("the file exists and is no socket"));

@@ -18,6 +18,7 @@ use crate::balance::backend::Backend;
 use crate::balance::keel::{Keel, Load};
 use crate::balance::meter::Failure;
 use crate::balance::pool::Pool;
+use crate::balance::rotation::Rotation;
 use crate::balance::snapshot::PoolView;
 use crate::config::PoolConfig;
 use crate::control::health_check::Register;
@@ -105,20 +106,21 @@ impl PoolSampler {
             rps: self.series.rps(),
             failing_open: rotation.failing_open(),
             windows: self.series.traffic(&self.series.figures(), now),
-            keel: [0, 1, 2].map(|window| self.keel(&figures, window)),
-            own_answers: happened(Cause::ALL.map(Cause::words), self.answers),
+            keel: [0, 1, 2].map(|window| self.keel(&figures, &rotation, window)),
+            own_answers: in_words(self.answers),
             history: self.series.history(),
             backends: self.backends.iter().enumerate().map(view).collect(),
         }
     }
 
-    fn keel(&self, figures: &[[Figures; 3]], window: usize) -> Keel {
-        let load = |(backend, figures): (&Arc<Backend>, &[Figures; 3])| Load {
+    fn keel(&self, figures: &[[Figures; 3]], rotation: &Rotation, window: usize) -> Keel {
+        let load = |(index, backend): (usize, &Arc<Backend>)| Load {
             backend: backend.spec.id.backend.clone(),
-            actual: figures[window].picked,
-            expected: figures[window].owed,
+            actual: figures[index][window].picked,
+            expected: figures[index][window].owed,
+            eligible: rotation.members().binary_search_by_key(&index, |member| member.index).is_ok(),
         };
-        Keel::of(&iter::zip(self.pool.backends(), figures).map(load).collect::<Vec<_>>())
+        Keel::of(&self.pool.backends().iter().enumerate().map(load).collect::<Vec<_>>())
     }
 
     /// Each backend's shares over each window; without requests, what is fair now is fair.
@@ -160,6 +162,11 @@ fn seen_by_clients(backends: &Counts, own: [u64; CAUSES]) -> Figures {
 /// Answers that evenkeel gave itself, by cause.
 pub(super) fn read(answers: &Answers) -> [u64; CAUSES] {
     Cause::ALL.map(|cause| answers.get(cause))
+}
+
+/// Own answers as a snapshot shows them.
+pub(super) fn in_words(answers: [u64; CAUSES]) -> Vec<(String, u64)> {
+    happened(Cause::ALL.map(Cause::words), answers)
 }
 
 /// Own answers that have not been told yet.

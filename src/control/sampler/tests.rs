@@ -122,6 +122,17 @@ fn a_pool_counts_what_clients_saw() {
 }
 
 #[test]
+fn answers_before_a_pool_was_found_are_counted() {
+    let mut room = Room::new(&["a"]);
+    assert_eq!(room.sampler.sample(250).own_answers, []);
+    (0..2).for_each(|_| room.tally.unrouted.count(Cause::NoPool));
+    room.tally.unrouted.count(Cause::BadRequest);
+    let snapshot = room.sampler.sample(500);
+    assert_eq!(snapshot.own_answers, [("malformed request".into(), 1), ("no pool for this host and path".into(), 2)]);
+    assert_eq!(snapshot.pools[0].own_answers, []);
+}
+
+#[test]
 fn what_was_not_eligible_was_owed_nothing() {
     let mut room = Room::new(&["a", "b"]);
     room.serve(0, 50);
@@ -134,6 +145,18 @@ fn what_was_not_eligible_was_owed_nothing() {
     assert_eq!(percents(&pool, |backend| backend.share), [75, 25]);
     assert_eq!(percents(&pool, |backend| backend.fair_share), [75, 25]);
     assert!(pool.keel[0].even && pool.keel[0].deviation.abs() < 1e-9, "{:?}", pool.keel[0]);
+}
+
+#[test]
+fn the_keel_does_not_name_who_is_not_eligible() {
+    let mut room = Room::new(&["a", "b", "c"]);
+    (0..3).for_each(|index| room.serve(index, [120, 130, 50][index]));
+    assert_eq!(room.tick().keel[0].backend.as_deref(), Some("c"));
+    room.live(2).set_mode(Mode::Drain);
+    room.pool.refresh(0);
+    let keel = &room.tick().keel[0];
+    assert_eq!(keel.backend.as_deref(), Some("b"));
+    assert!((keel.deviation - 0.1).abs() < 1e-9 && !keel.even, "{keel:?}");
 }
 
 #[test]
