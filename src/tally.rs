@@ -21,6 +21,8 @@ pub enum Cause {
     RequestTimeout,
     /// 414: the request target is too long.
     UriTooLong,
+    /// 431: the head is too long, or has too many fields.
+    HeadTooLarge,
     /// 502: no connection to the backend.
     ConnectFailed,
     /// 502: the backend broke the connection before it answered.
@@ -45,12 +47,13 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of their counters.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BadRequest,
         Self::NoPool,
         Self::Method,
         Self::RequestTimeout,
         Self::UriTooLong,
+        Self::HeadTooLarge,
         Self::ConnectFailed,
         Self::Broken,
         Self::BadAnswer,
@@ -71,6 +74,7 @@ impl Cause {
             Self::Method => 405,
             Self::RequestTimeout => 408,
             Self::UriTooLong => 414,
+            Self::HeadTooLarge => 431,
             Self::ConnectFailed | Self::Broken | Self::BadAnswer => 502,
             Self::NoneEligible | Self::QueueFull | Self::QueueTimeout | Self::Cut => 503,
             Self::ConnectTimeout | Self::HeadTimeout => 504,
@@ -86,6 +90,7 @@ impl Cause {
             Self::Method => "method not supported",
             Self::RequestTimeout => "the request body stalled",
             Self::UriTooLong => "request target too long",
+            Self::HeadTooLarge => "request head too large",
             Self::ConnectFailed => "no connection to the backend",
             Self::Broken => "the backend broke the connection",
             Self::BadAnswer => "the backend's answer was unusable",

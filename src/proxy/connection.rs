@@ -150,9 +150,14 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
     })
     .await;
 
-    let malformed = matches!(&ended, Some(Err(error)) if error.is_parse());
-    if malformed {
-        worker.tally.unrouted.count(Cause::BadRequest);
+    let malformed = match &ended {
+        Some(Err(error)) if error.is_parse_too_large() => Some(Cause::HeadTooLarge),
+        Some(Err(error)) if error.is_parse() => Some(Cause::BadRequest),
+        _ => None,
+    };
+    // hyper has answered these itself.
+    if let Some(cause) = malformed {
+        worker.tally.unrouted.count(cause);
     }
     let answered = matches!(ended, Some(Ok(())));
     let tunnel = client.tunnel.take();
@@ -161,7 +166,7 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
     {
         let parts = http.into_parts();
         tunnel.run(parts.io.inner.into_inner(), parts.read_buf, &client.deadline).await;
-    } else if malformed || answered && client.unread.get() {
+    } else if malformed.is_some() || answered && client.unread.get() {
         linger(http.into_parts().io.inner.into_inner(), &client.deadline).await;
     }
 }
