@@ -11,6 +11,7 @@ mod browse;
 pub mod dialog;
 mod event_loop;
 pub mod events;
+mod expect;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod guard;

@@ -7,7 +7,7 @@ use super::guard::{Ruling, judge};
 use super::state::{Choice, Confirm, Overlay, Pending, State, TypeName};
 use super::update::{Effect, edit};
 use crate::balance::Millis;
-use crate::balance::backend::{BackendId, Mode};
+use crate::balance::backend::Mode;
 use crate::balance::snapshot::Snapshot;
 use crate::command::Command;
 use crate::event::Severity;
@@ -18,16 +18,10 @@ const ARMING: Millis = 300;
 
 /// Asks for a command on the operator's behalf.
 pub(super) fn ask(state: &mut State, command: Command) -> Vec<Effect> {
-    let repeatable = matches!(command, Command::Undo | Command::Redo);
-    if !repeatable && state.pending.iter().any(|pending| pending.command == command) {
-        return Vec::new();
-    }
     let armed_at = state.now + ARMING;
-    let (ruling, impact) = judge(&state.live, &command);
+    let (ruling, impact) = judge(&state.expected(), &command);
     match (ruling, impact) {
-        (Ruling::Pointless(why), _) if !subject(&command).is_some_and(|id| state.is_pending(id)) => {
-            state.say(Severity::Info, why);
-        }
+        (Ruling::Pointless(why), _) => state.say(Severity::Info, why),
         (Ruling::Ask(choices), Some(impact)) => {
             state.overlay = Overlay::Confirm(Confirm { command, impact, choices, focus: 0, armed_at });
         }
@@ -40,19 +34,11 @@ pub(super) fn ask(state: &mut State, command: Command) -> Vec<Effect> {
 }
 
 fn send(state: &mut State, command: Command, force: bool) -> Vec<Effect> {
-    let done = dialog::done(&command, &state.live);
+    let done = dialog::done(&command, &state.expected());
     state.last_token += 1;
     let token = state.last_token;
-    state.pending.push(Pending { token, command: command.clone(), done, answered: false });
+    state.pending.push(Pending { token, command: command.clone(), done, answered: None });
     vec![Effect::Send { token, command, force }]
-}
-
-/// The backend that a command is about.
-pub(super) fn subject(command: &Command) -> Option<&BackendId> {
-    match command {
-        Command::SetMode { backend, .. } | Command::SetWeight { backend, .. } => Some(backend),
-        Command::SetStrategy { .. } | Command::Undo | Command::Redo => None,
-    }
 }
 
 /// If a dialog is open: when its keys begin to count.
@@ -151,9 +137,9 @@ fn choose(confirm: &mut Confirm, key: KeyEvent) -> Option<Choice> {
     None
 }
 
-/// Looks at an open question again, because the world has changed since `before`.
+/// Looks at an open question again, because what is expected has changed since `before`.
 pub(super) fn reconsider(state: &mut State, before: &Snapshot) {
-    let live = state.live.clone();
+    let now = state.expected();
     let (command, impact, typed) = match &mut state.overlay {
         Overlay::Confirm(Confirm { command, impact, .. }) => (&*command, impact, false),
         Overlay::TypeName(TypeName { command, impact, .. }) => (&*command, impact, true),
@@ -161,9 +147,9 @@ pub(super) fn reconsider(state: &mut State, before: &Snapshot) {
     };
     let id = impact.backend.clone();
     let axes = |snapshot: &Snapshot| snapshot.backend(&id).map(|b| (b.mode, b.health, b.eligibility, b.weight));
-    let (ruling, anew) = judge(&live, command);
+    let (ruling, anew) = judge(&now, command);
     let why = match anew {
-        _ if axes(before) != axes(&live) => format!("{id} has changed meanwhile; nothing was done"),
+        _ if axes(before) != axes(&now) => format!("{id} has changed meanwhile; nothing was done"),
         Some(anew) if typed == (ruling == Ruling::TypeName) => {
             *impact = anew;
             return;
@@ -228,6 +214,10 @@ mod tests {
             (1, "d a p i - 1 Esc", &[]),
             (1, "x a p i - 1 Enter", &["down web/api-1!"]),
             (1, "- a p i - 1 Enter", &["weight web/api-1 0!"]),
+            (3, "d j d", &["drain web/api-1"]),
+            (3, "d j d y", &["drain web/api-1", "drain web/api-2"]),
+            (3, "d u d", &["drain web/api-1", "up web/api-1", "drain web/api-1"]),
+            (2, "d y j d y", &["drain web/api-1"]),
             (5, "+ +", &["weight web/api-1 2", "weight web/api-1 3"]),
             (5, "+ -", &["weight web/api-1 2", "weight web/api-1 1"]),
             (5, "+ =", &["weight web/api-1 2", "weight web/api-1 configured"]),

@@ -125,9 +125,9 @@ fn facts(impact: &Impact, running: bool) -> Vec<String> {
         facts.push(format!("{in_flight} request{plural} in flight there"));
     }
     if eligible != eligible_after {
-        facts.push(format!("{eligible} -> {eligible_after} backends take requests"));
+        facts.push(format!("backends that take requests: {eligible} -> {eligible_after}"));
     }
-    if *weight_left < 1.0 {
+    if *weight_left > 0.0 && *weight_left < 1.0 {
         facts.push(format!("{:.0} % of the weight is left", weight_left * 100.0));
     }
     facts.extend(others(impact));
@@ -150,7 +150,8 @@ fn hindrance(backend: &BackendView) -> &'static str {
     }
 }
 
-/// What to say once a command is done; `None` leaves it to the desk.
+/// What to say once a command is done; `None` leaves it to the desk. How many requests it finds in flight only the desk
+/// knows: its event tells.
 pub fn done(command: &Command, snapshot: &Snapshot) -> Option<String> {
     let impact = judge(snapshot, command).1?;
     let backend = snapshot.backend(&impact.backend)?;
@@ -158,9 +159,9 @@ pub fn done(command: &Command, snapshot: &Snapshot) -> Option<String> {
         Command::SetMode { backend: id, mode, cut } => {
             let mut parts = vec![format!("{id} {}", doing(*mode))];
             match (impact.in_flight, *mode) {
-                (0, _) | (_, Mode::Up) => {}
-                (n, _) if *cut => parts.push(format!("{n} cut")),
-                (n, _) => parts.push(format!("{n} in flight")),
+                (0, _) | (_, Mode::Up | Mode::Drain) => {}
+                _ if *cut => parts.push("running requests cut".to_owned()),
+                _ => parts.push("running requests finish".to_owned()),
             }
             if *mode == Mode::Up && impact.eligible == impact.eligible_after {
                 parts.push(format!("but {}", hindrance(backend)));
@@ -194,8 +195,8 @@ mod tests {
             done(command, &fixture::snapshot(vec![pool])).unwrap()
         };
         let busy = |b: &mut BackendView| b.in_flight = 31;
-        assert_eq!(said(5, &mode(Mode::Drain, false), busy), "web/api-1 draining, 31 in flight, others 20 -> 25 % (z undo)");
-        assert_eq!(said(5, &mode(Mode::Down, true), busy), "web/api-1 down, 31 cut, others 20 -> 25 % (z undo)");
+        assert_eq!(said(5, &mode(Mode::Drain, false), busy), "web/api-1 draining, others 20 -> 25 % (z undo)");
+        assert_eq!(said(5, &mode(Mode::Down, true), busy), "web/api-1 down, running requests cut, others 20 -> 25 % (z undo)");
         let back = |b: &mut BackendView| fixture::set_mode(b, Mode::Drain);
         assert_eq!(said(4, &mode(Mode::Up, false), back), "web/api-1 up, others 33 -> 25 % (z undo)");
         let sick = |b: &mut BackendView| {

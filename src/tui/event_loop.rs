@@ -28,7 +28,7 @@ pub(super) struct EventLoop<'a> {
     refresh: Millis,
     tx: Sender<Msg>,
     rx: Receiver<Msg>,
-    _input: Input,
+    input: Input,
     _bridge: AbortOnDropHandle<io::Result<()>>,
 }
 
@@ -39,7 +39,7 @@ impl<'a> EventLoop<'a> {
         let screen = Screen::take()?;
         state.size = terminal::size()?;
         Ok(Self {
-            _input: Input::spawn(tx.clone())?,
+            input: Input::spawn(tx.clone())?,
             _bridge: AbortOnDropHandle::new(door.runtime.spawn(bridge::watch(door.finished.clone(), tx.clone()))),
             pace: Pace::new(refresh),
             state,
@@ -110,6 +110,7 @@ impl<'a> EventLoop<'a> {
     fn take_in(&mut self, message: Msg) -> io::Result<Option<Exit>> {
         let now = clock::now();
         if let Msg::Resize(columns, rows) = message {
+            self.input.stir();
             if (columns, rows) == self.state.size {
                 // crossterm tells again, with the next key, what we know already.
                 return Ok(None);

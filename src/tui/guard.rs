@@ -1,4 +1,4 @@
-//! How far a command reaches: judged from the live snapshot before it is sent, and again while a dialog is open.
+//! How far a command reaches: judged from the newest figures before it is sent, and again while a dialog is open.
 //!
 //! What is harmless and can be undone is done at once. What cuts requests or halves the capacity is asked
 //! first. What leaves nobody to serve must be confirmed by typing the backend's name.
@@ -116,7 +116,7 @@ fn serves(pool: &PoolView, backend: &BackendView) -> bool {
 }
 
 /// Whether nothing but mode and weight stands in its way.
-fn could_serve(backend: &BackendView) -> bool {
+pub(super) fn could_serve(backend: &BackendView) -> bool {
     backend.health != Verdict::Unhealthy && backend.ejected_for_ms.is_none()
 }
 

@@ -2,6 +2,9 @@
 //!
 //! crossterm spins for ever on a terminal that is gone, and a process in the background is stopped when it reads. So we
 //! ask the terminal ourselves before every single read.
+//!
+//! crossterm also watches for a new size of the terminal. Finding that and a key at once, it tells the size and forgets
+//! that there is a key, until the next one comes. So it is made to look whenever the size has changed: [`Input::stir`].
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -23,7 +26,7 @@ const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 /// The thread that reads keys. Dropping it ends the thread.
 #[derive(Debug)]
 pub(super) struct Input {
-    _wake: OwnedFd,
+    wake: OwnedFd,
 }
 
 impl Input {
@@ -36,7 +39,13 @@ impl Input {
             let last = Last(tx);
             let _ = read(&tty, &woken, &last.0);
         })?;
-        Ok(Self { _wake: wake })
+        Ok(Self { wake })
+    }
+
+    /// Has crossterm take note of a new size now, rather than with the next key.
+    pub(super) fn stir(&self) {
+        // Fails only when the thread has ended, which it tells itself.
+        let _ = rustix::io::write(&self.wake, &[0]);
     }
 }
 
@@ -60,8 +69,11 @@ fn terminal() -> io::Result<OwnedFd> {
 fn read(tty: &OwnedFd, woken: &OwnedFd, tx: &Sender<Msg>) -> io::Result<()> {
     loop {
         match look(tty.as_fd(), woken.as_fd(), None)? {
-            Look::Gone | Look::Woken => return Ok(()),
+            Look::Gone | Look::Dismissed => return Ok(()),
             Look::Quiet => continue,
+            Look::Stirred => {
+                rustix::io::read(woken, &mut [0; 64])?;
+            }
             Look::Ready => {}
         }
         let mut nothing = true;
@@ -96,8 +108,10 @@ enum Look {
     Ready,
     /// There is not.
     Quiet,
+    /// The size of the terminal has changed.
+    Stirred,
     /// We are told to stop.
-    Woken,
+    Dismissed,
     /// There will never be anything.
     Gone,
 }
@@ -111,8 +125,10 @@ fn look(tty: BorrowedFd<'_>, woken: BorrowedFd<'_>, timeout: Option<&Timespec>) 
         Err(error) => return Err(error.into()),
     }
     let (tty, woken) = (fds[0].revents(), fds[1].revents());
-    Ok(if !woken.is_empty() {
-        Look::Woken
+    Ok(if woken.contains(PollFlags::IN) {
+        Look::Stirred
+    } else if !woken.is_empty() {
+        Look::Dismissed
     } else if tty.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
         Look::Gone
     } else if tty.contains(PollFlags::IN) {
@@ -136,7 +152,11 @@ mod tests {
         assert_eq!(now(None), Look::Ready);
         drop(far_end);
         assert_eq!(now(None), Look::Gone, "even if there were still keys to read");
-        drop(wake);
-        assert_eq!(now(None), Look::Woken);
+        let input = Input { wake };
+        input.stir();
+        assert_eq!(now(None), Look::Stirred);
+        rustix::io::read(&woken, &mut [0; 64]).unwrap();
+        drop(input);
+        assert_eq!(now(None), Look::Dismissed);
     }
 }

@@ -237,8 +237,8 @@ pub struct Pending {
     pub command: Command,
     /// What to say once it is done; `None` says the desk's own words.
     pub done: Option<String>,
-    /// Whether it is done and only the next snapshot is missing to show it.
-    pub answered: bool,
+    /// When it was done, if only a snapshot is missing to show it.
+    pub answered: Option<Millis>,
 }
 
 impl Default for State {

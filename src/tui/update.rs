@@ -6,6 +6,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::act::act;
 use super::ask;
+use super::expect::is_shown;
 use super::keymap;
 use super::rows::rows;
 use super::state::{Overlay, State, Toast};
@@ -17,6 +18,9 @@ use crate::event::{Severity, Stamped};
 
 /// How long a passing message stays.
 const TOAST: Millis = 6_000;
+
+/// After so long, a snapshot that does not show what was done tells that something else has been done since.
+const SETTLING: Millis = 1_000;
 
 /// Something to react to.
 #[derive(Clone, Debug)]
@@ -181,8 +185,12 @@ fn paste(state: &mut State, text: &str) {
 
 /// Takes in how things are now.
 fn look(state: &mut State, snapshot: Arc<Snapshot>) {
-    let before = std::mem::replace(&mut state.live, snapshot);
-    state.pending.retain(|pending| !pending.answered);
+    let before = state.expected();
+    let overdue = |answered: Millis| answered + SETTLING <= state.now;
+    state
+        .pending
+        .retain(|pending| pending.answered.is_none_or(|answered| !overdue(answered) && !is_shown(&snapshot, &pending.command)));
+    state.live = snapshot;
     ask::reconsider(state, &before);
     let gone = |id: &BackendId| state.live.backend(id).is_none();
     if matches!(&state.overlay, Overlay::Details { backend, .. } if gone(backend)) {
@@ -208,8 +216,12 @@ fn answered(state: &mut State, token: u64, result: Result<Applied, CommandError>
     match result {
         Ok(applied) => {
             let pending = &mut state.pending[at];
-            pending.answered = true;
-            let text = pending.done.take().unwrap_or(applied);
+            pending.answered = Some(state.now);
+            let text = match pending.command {
+                Command::Undo => format!("undone: {applied}"),
+                Command::Redo => format!("redone: {applied}"),
+                _ => pending.done.take().unwrap_or(applied),
+            };
             state.say(Severity::Operator, text);
         }
         Err(refusal) => {
@@ -240,9 +252,23 @@ mod tests {
         assert!(state.is_pending(&id));
         answer(&mut state, 1, Ok("web/api-1 up -> drain"));
         assert_eq!(state.toast.as_ref().unwrap().text, "web/api-1 draining, others 20 -> 25 % (z undo)");
-        assert!(state.is_pending(&id));
-        change(&mut state, |_| {});
+        let old = state.live.clone();
+        let now = state.now + 100;
+        update(&mut state, Msg::Snapshot(old), now);
+        assert!(state.is_pending(&id), "a snapshot from before the answer");
+        let mut new = (*state.live).clone();
+        fixture::set_mode(&mut new.pools[0].backends[0], crate::balance::backend::Mode::Drain);
+        update(&mut state, Msg::Snapshot(new.into()), now + 100);
         assert!(!state.is_pending(&id));
+    }
+
+    #[test]
+    fn what_somebody_else_has_changed_since_is_not_pending_for_ever() {
+        let mut state = fixture::state(5);
+        press(&mut state, "d");
+        answer(&mut state, 1, Ok("web/api-1 up -> drain"));
+        change(&mut state, |_| {});
+        assert!(state.pending.is_empty());
     }
 
     #[test]
@@ -262,7 +288,10 @@ mod tests {
         let mut state = fixture::state(5);
         press(&mut state, "z");
         answer(&mut state, 1, Ok("web/api-1 drain -> up"));
-        assert_eq!(state.toast.unwrap().text, "web/api-1 drain -> up");
+        assert_eq!(state.toast.as_ref().unwrap().text, "undone: web/api-1 drain -> up");
+        press(&mut state, "Z");
+        answer(&mut state, 2, Ok("web/api-1 up -> drain"));
+        assert_eq!(state.toast.unwrap().text, "redone: web/api-1 up -> drain");
     }
 
     #[test]

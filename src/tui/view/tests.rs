@@ -124,7 +124,7 @@ fn notices() {
     state.read_only = true;
     state.dropped = 3;
     let command = Command::SetWeight { backend: BackendId::new("web", "api-5"), weight: Some(3) };
-    state.pending.push(Pending { token: 1, command, done: None, answered: false });
+    state.pending.push(Pending { token: 1, command, done: None, answered: None });
     let text = "web/api-5 draining, 31 in flight, others 20 -> 25 % (z undo)".to_owned();
     state.toast = Some(Toast { text, severity: Severity::Operator, until: u64::MAX });
     assert_snapshot!("notices", picture(&state, 120, 36));
