@@ -28,8 +28,8 @@ const LINGER: Duration = Duration::from_secs(2);
 /// What a client connection is doing, as far as deadlines are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Between requests, or before the first one.
-    Idle,
+    /// Between requests, or before the first one. What is left of the last answer may pause for so long on its way out.
+    Idle(Duration),
     /// A request head has begun.
     Head,
     /// A request is being served; the handler arms the deadline and looks at it.
@@ -58,7 +58,7 @@ impl Client {
     fn new(peer: Peer, sweep: &Rc<Sweep>, timeouts: ClientTimeouts) -> Self {
         let deadline = sweep.register();
         deadline.arm(timeouts.client_header);
-        let (tunnel, phase) = (RefCell::default(), Cell::new(Phase::Idle));
+        let (tunnel, phase) = (RefCell::default(), Cell::new(Phase::Idle(timeouts.client_idle)));
         Self { peer, deadline, tunnel, timeouts, phase, write_blocked: Cell::new(false), unread: Cell::new(false) }
     }
 
@@ -82,24 +82,25 @@ impl Client {
 
     /// A request's answer has been handed to hyper to its last byte.
     pub(super) fn end_request(&self) {
-        self.phase.set(Phase::Idle);
-        self.deadline.arm(self.timeouts.client_idle);
+        let pause = if let Phase::Stream(idle) = self.phase.get() { idle } else { self.timeouts.client_idle };
+        self.phase.set(Phase::Idle(pause));
+        self.deadline.arm(if self.write_blocked.get() { pause } else { self.timeouts.client_idle });
     }
 
     /// The socket has (not) taken what hyper wrote.
     fn wrote(&self, blocked: bool) {
-        if self.write_blocked.replace(blocked) && !blocked {
+        if self.write_blocked.replace(blocked) != blocked {
             match self.phase.get() {
-                Phase::Stream(idle) => self.deadline.arm(idle),
-                // The rest of an answer that has ended.
-                Phase::Idle => self.deadline.arm(self.timeouts.client_idle),
-                Phase::Head | Phase::Request => {}
+                Phase::Idle(pause) if blocked => self.deadline.arm(pause),
+                Phase::Idle(_) => self.deadline.arm(self.timeouts.client_idle),
+                Phase::Stream(idle) if !blocked => self.deadline.arm(idle),
+                Phase::Head | Phase::Request | Phase::Stream(_) => {}
             }
         }
     }
 
     fn received(&self) {
-        if self.phase.get() == Phase::Idle {
+        if let Phase::Idle(_) = self.phase.get() {
             self.phase.set(Phase::Head);
             self.deadline.arm(self.timeouts.client_header);
         }
@@ -109,7 +110,7 @@ impl Client {
     fn is_overdue(&self) -> bool {
         self.deadline.expired()
             && match self.phase.get() {
-                Phase::Idle | Phase::Head => true,
+                Phase::Idle(_) | Phase::Head => true,
                 Phase::Request => false,
                 Phase::Stream(_) => self.write_blocked.get(),
             }
@@ -249,7 +250,7 @@ mod tests {
     async fn a_slow_client_has_time_while_it_takes_something_and_only_then() {
         let sweep = Rc::new(Sweep::default());
         let seconds = Duration::from_secs;
-        let timeouts = ClientTimeouts { client_header: seconds(1), client_idle: seconds(2), request_body_idle: seconds(1) };
+        let timeouts = ClientTimeouts { client_header: seconds(1), client_idle: seconds(1), request_body_idle: seconds(1) };
         let client = Client::new(Peer::new([127, 0, 0, 1].into(), &[]), &sweep, timeouts);
         let ticking = Rc::clone(&sweep).run(|| false);
         let slow_client = async {
@@ -273,8 +274,9 @@ mod tests {
                     client.end_request();
                 }
             }
-            tokio::time::sleep(Duration::from_millis(2500)).await;
-            assert!(client.is_overdue());
+            client.wrote(false);
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            assert!(client.is_overdue(), "all is written: now it is idle");
         };
         tokio::select! { () = slow_client => {}, () = ticking => unreachable!("runs for ever") }
     }
