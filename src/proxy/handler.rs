@@ -140,7 +140,9 @@ impl Service<'_> {
             };
             last = error::cause_of(failure);
             let attempt = self.tried.len() as u32 + 1;
-            let may_retry = attempt <= retry.attempts
+            let untried = self.upstream.pool.backends().len() > self.tried.len() + 1;
+            let may_retry = untried
+                && attempt <= retry.attempts
                 // One time-out is long enough for a client.
                 && failure != Failure::HeadTimeout
                 && retry::is_safe(reached, idempotent, self.body.is_replayable())
