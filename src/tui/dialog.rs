@@ -7,6 +7,9 @@ use crate::balance::backend::{Mode, Verdict};
 use crate::balance::snapshot::{BackendView, Snapshot};
 use crate::command::Command;
 
+/// Ends what can be taken back.
+pub const UNDO_HINT: &str = " (z undo)";
+
 /// A dialog as text. Names in it are not escaped yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dialog {
@@ -174,7 +177,7 @@ pub fn done(command: &Command, snapshot: &Snapshot) -> Option<String> {
         Command::SetStrategy { .. } | Command::Undo | Command::Redo => return None,
     };
     parts.extend(others(&impact));
-    Some(format!("{} (z undo)", parts.join(", ")))
+    Some(parts.join(", ") + UNDO_HINT)
 }
 
 #[cfg(test)]

@@ -253,6 +253,7 @@ pub fn footer(state: &State) -> Vec<Hint> {
     let mut ranked: Vec<(u8, Hint)> = Vec::new();
     for binding in BINDINGS.iter().filter(|b| b.context.holds(state)) {
         let (Some((rank, label)), Some(key)) = (binding.footer, binding.keys.first()) else { continue };
+        let Some(label) = label_on(&state.overlay, binding.action, label) else { continue };
         let enabled = (binding.enabled)(state).is_ok();
         match ranked.last_mut() {
             Some((_, hint)) if hint.label == label => {
@@ -264,6 +265,18 @@ pub fn footer(state: &State) -> Vec<Hint> {
     }
     ranked.sort_by_key(|(rank, _)| *rank);
     ranked.into_iter().map(|(_, hint)| hint).collect()
+}
+
+/// What a hint says while something lies on top, where some keys do something else.
+fn label_on(overlay: &Overlay, action: Action, label: &'static str) -> Option<&'static str> {
+    match (overlay, action) {
+        (Overlay::None, _) => Some(label),
+        (_, Action::Quit) | (Overlay::Help { .. }, Action::Help) => Some("close"),
+        (Overlay::Picker { .. }, Action::Open) => Some("apply"),
+        (_, Action::Open) => None,
+        (Overlay::Help { .. } | Overlay::Details { .. }, Action::Move(_)) => Some("scroll"),
+        _ => Some(label),
+    }
 }
 
 /// Every key with its help, in the order of the table: (`j Down`, `next line`).
@@ -343,6 +356,18 @@ mod tests {
         assert!(!hint(&state, "pool").enabled, "one pool only");
         state.read_only = true;
         assert!(!hint(&state, "mode").enabled && !hint(&state, "strategy").enabled && hint(&state, "filter").enabled);
+    }
+
+    #[test]
+    fn the_footer_says_what_keys_do_to_what_lies_on_top() {
+        let mut state = fixture::state(2);
+        let hints = |state: &State| footer(state).into_iter().map(|h| format!("{} {}", h.keys, h.label)).collect::<Vec<_>>();
+        state.overlay = Overlay::Help { scroll: 0 };
+        assert_eq!(hints(&state), ["?/q close", "j/k scroll"]);
+        state.overlay = Overlay::Picker { pool: "web".into(), strategy: crate::balance::strategy::StrategyKind::Random };
+        assert_eq!(hints(&state), ["? help", "Enter apply", "j/k move", "q close"]);
+        state.overlay = Overlay::Quit { armed_at: 0 };
+        assert!(hints(&state).is_empty());
     }
 
     #[test]

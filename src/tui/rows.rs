@@ -74,6 +74,11 @@ impl Column {
         Self::ALL[(at + 1) % Self::ALL.len()]
     }
 
+    /// Whether it holds numbers, which go from high to low.
+    pub const fn is_number(self) -> bool {
+        !matches!(self, Self::Config | Self::Name | Self::Mode | Self::Health)
+    }
+
     /// Numbers go from high to low, everything else as listed.
     fn compare(self, a: &BackendView, b: &BackendView, window: usize) -> Ordering {
         match self {

@@ -30,9 +30,9 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
 
 use self::frame::Frame;
-use super::dialog;
+use super::dialog::{self, UNDO_HINT};
 use super::layout::{self, Class, Layout};
-use super::safe::clip;
+use super::safe::{self, clip};
 use super::state::{Overlay, Panel, State};
 use super::theme::Theme;
 
@@ -46,7 +46,7 @@ pub fn draw(frame: &mut ratatui::Frame<'_>, state: &State, theme: &Theme) {
     let buf = frame.buffer_mut();
     panels(&plan, buf, state, theme);
     let cursor = footer::draw(plan.footer, buf, state, theme);
-    toast(layout::toast(area.width, area.height), buf, state, theme);
+    toast(layout::toast(area.width, area.height), &plan, buf, state, theme);
     overlay(area, &plan, buf, state, theme);
     if theme.is_ascii() {
         to_ascii(buf);
@@ -170,16 +170,29 @@ fn clear(place: Rect, buf: &mut Buffer) -> Rect {
     place
 }
 
-/// The passing message, on the frame above the keys, where it hides nothing.
-fn toast(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme) {
+/// The passing message, on the frame above the keys, where it hides nothing; without frames, instead of the last line.
+fn toast(area: Rect, plan: &Layout, buf: &mut Buffer, state: &State, theme: &Theme) {
     let Some(toast) = &state.toast else { return };
-    let room = usize::from(area.width.saturating_sub(8));
-    let glyph = theme.severity_glyph(toast.severity);
-    let text = format!(" {glyph} {} ", clip(&toast.text, room, theme.glyphs.ellipsis));
-    let style = theme.badge.patch(theme.severity(toast.severity)).remove_modifier(Modifier::DIM);
-    let x = area.width.min(2);
+    let x = if plan.class.is_framed() { area.width.min(2) } else { 0 };
+    if x == 0 {
+        clear(area, buf);
+    }
     let area = Rect { x: area.x + x, width: area.width - x, ..area };
+    let room = usize::from(area.width.saturating_sub(4 + x));
+    let glyph = theme.severity_glyph(toast.severity);
+    let text = format!(" {glyph} {} ", brief(&toast.text, room, theme.glyphs.ellipsis));
+    let style = theme.badge.patch(theme.severity(toast.severity)).remove_modifier(Modifier::DIM);
     Line::from(Span::styled(text, style)).render(area, buf);
+}
+
+/// As many clauses of a message as fit, with the hint how to take back what was done.
+fn brief(text: &str, room: usize, ellipsis: char) -> String {
+    let (body, hint) = text.strip_suffix(UNDO_HINT).map_or((text, ""), |body| (body, UNDO_HINT));
+    let hint = if room > 2 * hint.len() { hint } else { "" };
+    let room = room - hint.len();
+    let mut clauses = body.match_indices([',', ';', ':']).map(|(end, _)| &body[..end]).chain([body]).rev();
+    let fits = clauses.find(|clauses| safe::width(clauses) <= room).unwrap_or(body);
+    clip(fits, room, ellipsis) + hint
 }
 
 /// The last gate where only ASCII may be printed: names may hold anything.

@@ -117,7 +117,7 @@ fn summary(hidden: &[&BackendView], width: usize, theme: &Theme) -> Line<'static
 
 fn frame(pool: &PoolView, state: &State, width: u16, theme: &Theme, class: Class) -> Frame {
     let Sort { column, reverse, problems_first } = state.sort;
-    let arrow = theme.glyphs.sort[usize::from(reverse)];
+    let arrow = theme.glyphs.sort[usize::from(reverse != column.is_number())];
     let ellipsis = theme.glyphs.ellipsis;
     let mut right = vec![Item::new(4, [Span::styled(format!("last {}", window(WINDOWS[state.window])), theme.quiet)])];
     if !state.filter.text.is_empty() {

@@ -80,6 +80,8 @@ impl Page<'_> {
         let configured = backend.configured_weight;
         let weight = if backend.weight == configured { String::new() } else { format!("configured {configured}") };
         let cap = backend.max_in_flight.map(|most| format!("of at most {most}")).unwrap_or_default();
+        let plural = if backend.requests_total == 1 { "" } else { "s" };
+        let since_start = format!("{} request{plural} since the start", count(backend.requests_total));
         vec![
             Line::from(vec![Span::styled(format!(" {glyph} "), style), Span::styled(sentence, style)]),
             Line::default(),
@@ -88,7 +90,7 @@ impl Page<'_> {
             self.field("health", &condition::health(backend), ""),
             self.field("weight", &backend.weight.to_string(), &weight),
             self.field("in flight", &count(backend.in_flight.into()), &cap),
-            self.field("r/s", &rate(backend.rps), &format!("{} requests since the start", count(backend.requests_total))),
+            self.field("r/s", &rate(backend.rps), &since_start),
         ]
     }
 
@@ -118,11 +120,10 @@ impl Page<'_> {
         let mut lines = self.heading(&format!("Last checks ({} to rise, {} to fall)", backend.rise, backend.fall)).to_vec();
         lines.extend(backend.checks.iter().map(|check| {
             let (glyph, style) = if check.passed { (glyphs.passed, Style::new()) } else { (glyphs.failed, self.theme.fail) };
-            let took = latency(check.took_us);
-            let detail = clip(&check.detail, self.width.saturating_sub(19), glyphs.ellipsis);
+            let detail = clip(&check.detail, self.width.saturating_sub(11), glyphs.ellipsis);
             Line::from(vec![
                 Span::styled(format!(" {} ", time_of_day(check.at_unix_ms, &state.zone)), self.theme.quiet),
-                Span::styled(format!("{glyph} {took:>6}  "), style),
+                Span::styled(format!("{glyph} "), style),
                 Span::styled(detail, style),
             ])
         }));
@@ -132,7 +133,7 @@ impl Page<'_> {
     fn histogram(&self, backend: &BackendView) -> Vec<Line<'static>> {
         let bands = bands(&backend.histogram);
         let Some(most) = bands.iter().map(|(_, n)| *n).max() else { return Vec::new() };
-        let mut lines = self.heading(&format!("Latency, last {}", window(WINDOWS[0]))).to_vec();
+        let mut lines = self.heading(&format!("Latency, always over the last {}", window(WINDOWS[0]))).to_vec();
         lines.extend(bands.into_iter().map(|(below, n)| {
             let bar = bars::bar(n as f64 / most as f64, self.width.saturating_sub(16), self.theme.glyphs);
             Line::from(vec![

@@ -75,6 +75,10 @@ fn row(backend: &BackendView, pool: &PoolView, window: usize, scale: &Scale, the
     let (share, fair) = (backend.share[window], backend.fair_share[window]);
     let mut spans = vec![Span::raw(fit_middle(&backend.id.backend, scale.name, theme.glyphs.ellipsis)), Span::raw(" ")];
     spans.extend(bars::ticked(share / scale.full, fair / scale.full, scale.bar, theme.bar, theme));
+    if pool.windows[window].requests == 0 {
+        spans.push(Span::styled(format!(" {:>5}  {:>6} ", "-", "-"), theme.quiet));
+        return Line::from(spans);
+    }
     spans.push(Span::raw(format!(" {:>5}%", percent(share))));
     let points = (share - fair) * 100.0;
     let (mark, style) = if is_off(share, fair, pool, window) { ("!", theme.drain) } else { (" ", theme.quiet) };

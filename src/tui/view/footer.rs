@@ -15,12 +15,7 @@ use crate::tui::theme::Theme;
 pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme) -> Option<Position> {
     let area = Rect { x: area.x + area.width.min(1), width: area.width.saturating_sub(2), ..area };
     if state.filter.editing {
-        let room = usize::from(area.width).saturating_sub(2);
-        let typed = format!("/{}", clip_start(&state.filter.text, room, theme.glyphs.ellipsis));
-        let column = width(&typed) as u16;
-        let hint = "   words in name, address or state   !word excludes   Esc clears";
-        Line::from(vec![Span::styled(typed, theme.strong), Span::styled(hint, theme.quiet)]).render(area, buf);
-        return (!area.is_empty()).then(|| Position::new(area.x + column, area.y));
+        return filter(area, buf, &state.filter.text, theme);
     }
     let mut hints = keymap::footer(state).into_iter().filter(|hint| hint.enabled).zip(0..).map(|(hint, rank)| {
         Item::new(rank, [Span::styled(hint.keys, theme.strong), Span::styled(format!(" {}", hint.label), theme.quiet)])
@@ -30,4 +25,24 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme) -
     let items: Vec<_> = hints.chain(first).collect();
     strip(items, area.width.into(), if area.width >= 60 { 3 } else { 2 }).render(area, buf);
     None
+}
+
+/// What is being typed; then, if there is room, what it means, and always how to leave.
+fn filter(area: Rect, buf: &mut Buffer, text: &str, theme: &Theme) -> Option<Position> {
+    const MEANING: &str = "  words in name, address or state  !word excludes";
+    const LEAVING: &str = "  Esc clears";
+    let label = "filter /";
+    let room = usize::from(area.width).saturating_sub(label.len() + 1);
+    let typed = clip_start(text, room.saturating_sub(LEAVING.len()).max(room.min(4)), theme.glyphs.ellipsis);
+    let column = (label.len() + width(&typed)) as u16;
+    let has_room = width(&typed) + MEANING.len() + LEAVING.len() <= room;
+    let hint = if has_room { [MEANING, LEAVING].concat() } else { LEAVING.to_owned() };
+    let spans = vec![
+        Span::styled(label, theme.quiet),
+        Span::styled(typed, theme.strong),
+        Span::raw(" "),
+        Span::styled(hint, theme.quiet),
+    ];
+    Line::from(spans).render(area, buf);
+    (column < area.width).then(|| Position::new(area.x + column, area.y))
 }

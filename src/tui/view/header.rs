@@ -36,6 +36,11 @@ fn process(state: &State, theme: &Theme, framed: bool) -> Vec<Item> {
         Item::new(0, phase(state, theme)),
         Item::new(14, [Span::raw(clock(snapshot.uptime_ms))]),
     ];
+    let (stuck, pools) = (snapshot.pools.iter().filter(|pool| is_stuck(pool)).count(), snapshot.pools.len());
+    if stuck > 0 && stuck < pools {
+        let text = format!("{} {stuck} of {pools} pools cannot serve", theme.glyphs.failing);
+        items.push(Item::new(1, [Span::styled(text, theme.fail)]));
+    }
     // Where panels have no titles, this is said here.
     if !framed && let Some(pool) = state.pool() {
         items.push(Item::new(9, [Span::raw(format!("{}/{} eligible", pool.eligible(), pool.backends.len()))]));
@@ -65,6 +70,7 @@ fn process(state: &State, theme: &Theme, framed: bool) -> Vec<Item> {
 
 fn phase(state: &State, theme: &Theme) -> Vec<Span<'static>> {
     let glyphs = theme.glyphs;
+    let pools = &state.shown().pools;
     let left = state.drain_left().or(state.shown().drain_left_ms);
     let word = |glyph: char, word: &str, style: Style| {
         vec![Span::styled(format!("{glyph} "), style), Span::styled(word.to_owned(), style.patch(theme.strong))]
@@ -76,6 +82,9 @@ fn phase(state: &State, theme: &Theme) -> Vec<Span<'static>> {
             spans
         }
         (Phase::Starting, None) => word(glyphs.waiting, "STARTING", theme.drain),
+        (Phase::Serving, None) if !pools.is_empty() && pools.iter().all(is_stuck) => {
+            word(glyphs.failing, "NO BACKEND", theme.fail)
+        }
         (Phase::Serving, None) => word(glyphs.serving, "SERVING", theme.up),
     }
 }
@@ -105,6 +114,11 @@ fn pool(pool: &PoolView, state: &State, theme: &Theme) -> Vec<Item> {
     items.push(Item::new(5, [Span::styled("err ", theme.quiet), Span::styled(error_rate, style)]));
     items.push(Item::new(10, keel(&pool.keel[state.window], traffic.requests > 0, theme)));
     items
+}
+
+/// Whether all that clients of the pool get is 503.
+fn is_stuck(pool: &PoolView) -> bool {
+    pool.eligible() == 0 && !pool.failing_open
 }
 
 fn several(state: &State) -> bool {

@@ -104,6 +104,9 @@ fn several_pools_and_the_other_panels() {
     state.events_at = Some(4);
     assert_snapshot!("events_tab", picture(&state, 80, 24));
     state.pool = Some("static".into());
+    let mut live = (*state.live).clone();
+    live.pools[1].backends[0].fair_share = [0.5; 3];
+    state.live = live.into();
     assert_snapshot!("idle_pool", picture(&state, 120, 36));
 }
 
@@ -129,6 +132,9 @@ fn notices() {
     state.toast = Some(Toast { text, severity: Severity::Operator, until: u64::MAX });
     assert_snapshot!("notices", picture(&state, 120, 36));
     assert_snapshot!("notices_small", picture(&state, 80, 24));
+    assert_snapshot!("notices_pocket", picture(&state, 40, 12));
+    state.filter.editing = true;
+    assert_snapshot!("typing_pocket", picture(&state, 40, 12));
 }
 
 #[test]
@@ -152,7 +158,8 @@ fn before_the_first_snapshot() {
 fn nobody_eligible() {
     let mut pool = sample::pool();
     pool.backends.retain(|backend| !backend.eligibility.is_eligible());
-    assert_snapshot!("nobody_eligible", picture(&sample::state_of(vec![pool]), 120, 30));
+    assert_snapshot!("nobody_eligible", picture(&sample::state_of(vec![pool.clone()]), 120, 30));
+    assert_snapshot!("one_pool_stuck", picture(&sample::state_of(vec![sample::static_pool(), pool]), 40, 12));
 }
 
 #[test]

@@ -133,6 +133,15 @@ mod tests {
     }
 
     #[test]
+    fn labels_are_shown_whole_or_not_at_all() {
+        for at in 0..60 {
+            let line = time_axis(&[(at, marker(0, "nomad unhealthy"))], 60, &Theme::default()).to_string();
+            let between = line.strip_prefix("-60 s").and_then(|line| line.strip_suffix("now")).unwrap().trim();
+            assert!(["", "nomad unhealthy"].contains(&between), "{at}: {line}");
+        }
+    }
+
+    #[test]
     fn labels_give_way_to_newer_ones() {
         let labels = ["weight api-5 3", "drain api-5", "down api-5", "up api-5"];
         let markers: Vec<_> = [19, 20, 22, 57].into_iter().zip(labels.map(|label| marker(0, label))).collect();
