@@ -34,6 +34,9 @@ pub mod telemetry;
 
 pub mod control;
 pub mod proxy;
+#[cfg(feature = "internals")]
+#[doc(hidden)]
+pub use proxy::internals;
 
 pub mod tui;
 

@@ -27,6 +27,8 @@ mod error;
 mod exchange;
 mod handler;
 mod headers;
+#[cfg(feature = "internals")]
+pub mod internals;
 mod queue;
 mod request;
 mod request_body;
