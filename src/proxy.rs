@@ -32,6 +32,7 @@ pub mod internals;
 mod queue;
 mod request;
 mod request_body;
+mod request_id;
 mod retry;
 mod router;
 mod tunnel;

@@ -10,7 +10,6 @@ use http::{Response, StatusCode};
 
 use super::body::{Body, Claim, Stream, Unsent};
 use super::connection::Client;
-use super::headers::strip_answer;
 use super::request_body::RequestBody;
 use super::tunnel::Tunnel;
 use super::upload::Upload;
@@ -41,8 +40,7 @@ impl Answered {
         body: &mut RequestBody,
         idle: Duration,
     ) -> Response<Body> {
-        let Self { connection, upload, mut head, mut rest } = self;
-        strip_answer(&mut head.headers);
+        let Self { connection, upload, head, mut rest } = self;
         if let Some(signal) = claim.lease.answered(head.status.as_u16()) {
             claim.worker.report(Arc::clone(claim.lease.backend()), signal);
         }

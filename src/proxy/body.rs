@@ -11,7 +11,7 @@ use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::connection::Client;
-use super::headers::{may_trail, strip_answer};
+use super::headers::may_trail;
 use super::request_body::RequestBody;
 use super::upload::Upload;
 use super::upstream::Connection;
@@ -148,7 +148,6 @@ impl Stream {
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
                 Ok(Step::Trailers(mut trailers)) => {
-                    strip_answer(&mut trailers);
                     let banned: Vec<_> = trailers.keys().filter(|name| !may_trail(name)).cloned().collect();
                     for name in banned {
                         trailers.remove(name);

@@ -5,6 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use super::body::Body;
+use super::request_id::{RequestId, X_REQUEST_ID};
 use crate::balance::meter::Failure;
 use crate::tally::Cause;
 
@@ -20,9 +21,9 @@ pub(super) fn cause_of(failure: Failure) -> Cause {
 }
 
 /// A short text with the cause and the request's id. Nothing of the request is echoed.
-pub(super) fn answer(cause: Cause, request_id: &HeaderValue) -> Response<Body> {
+pub(super) fn answer(cause: Cause, request_id: &RequestId<'_>) -> Response<Body> {
     let status = StatusCode::from_u16(cause.status()).expect("causes have valid statuses");
-    let id = request_id.to_str().unwrap_or_default();
+    let id = String::from_utf8_lossy(request_id.as_bytes());
     let text =
         format!("{} {}: {}\nrequest {id}\n", status.as_u16(), status.canonical_reason().unwrap_or_default(), cause.words());
     let mut response = Response::new(Body::Full(Bytes::from(text)));
@@ -30,7 +31,7 @@ pub(super) fn answer(cause: Cause, request_id: &HeaderValue) -> Response<Body> {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert("x-request-id", request_id.clone());
+    headers.insert(X_REQUEST_ID, request_id.to_value());
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }

@@ -12,6 +12,7 @@ use super::retry::Reached;
 use super::upload::{Upload, UploadError};
 use super::upstream::Connection;
 use super::upstream::answer::{self, Head, Parsed};
+use super::worker::SpareHeaders;
 use crate::balance::lease::Lease;
 use crate::balance::meter::Failure;
 use crate::config::{ClientTimeouts, UpstreamTimeouts};
@@ -62,6 +63,8 @@ pub(super) struct Exchange<'a> {
     pub(super) deadline: &'a Deadline,
     /// How long to wait.
     pub(super) patience: Patience,
+    /// Where the answer's fields find room.
+    pub(super) spare_headers: &'a SpareHeaders,
 }
 
 impl Exchange<'_> {
@@ -122,7 +125,7 @@ impl Exchange<'_> {
         let bad = Problem::Backend { failure: Failure::BadAnswer, reached: Reached::Unanswered, stale: false };
         let mut bytes = self.connection.take();
         loop {
-            match answer::parse(bytes, self.method).map_err(|_| bad)? {
+            match answer::parse(bytes, self.method, || self.spare_headers.take()).map_err(|_| bad)? {
                 Parsed::Partial(rest) => {
                     self.connection.give_back(rest);
                     return Ok(None);

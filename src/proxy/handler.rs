@@ -17,10 +17,11 @@ use super::body::{Body, Claim};
 use super::connection::Client;
 use super::error;
 use super::exchange::{Exchange, Patience, Problem};
-use super::headers::{kept_request_id, write_request_head};
+use super::headers::write_request_head;
 use super::queue;
 use super::request::{Checked, RequestFraming, check, cookie, is_idempotent};
 use super::request_body::{ClientFault, RequestBody};
+use super::request_id::RequestId;
 use super::retry::{self, Reached};
 use super::upload::Upload;
 use super::upstream::Connection;
@@ -47,7 +48,7 @@ pub(super) async fn handle(
 ) -> Result<Response<Body>, ClientLeft> {
     client.begin_request(!request.body().is_end_stream());
     let (parts, body) = request.into_parts();
-    let request_id = kept_request_id(&parts.headers).cloned().unwrap_or_else(|| worker.new_request_id());
+    let request_id = RequestId::of(&parts.headers, || worker.entropy());
     let answer = match find(&worker, &parts) {
         Ok((checked, upstream)) => {
             let patience = Patience { client: worker.config.timeouts, upstream: upstream.config().timeouts };
@@ -79,6 +80,7 @@ pub(super) async fn handle(
     if !matches!(response.body(), Body::Stream(_)) {
         client.end_request();
     }
+    worker.spare_headers.put(parts.headers);
     Ok(response)
 }
 
@@ -96,7 +98,7 @@ struct Service<'a> {
     upstream: &'a Upstream,
     parts: &'a Parts,
     checked: Checked<'a>,
-    request_id: &'a HeaderValue,
+    request_id: &'a RequestId<'a>,
     patience: Patience,
     body: RequestBody,
     /// Backends that have failed this request.
@@ -222,7 +224,7 @@ impl Service<'_> {
         let spec = &claim.lease.backend().spec;
         connection.out.clear();
         let Self { parts, checked, client, request_id, .. } = self;
-        write_request_head(&mut connection.out, parts, checked, || spec.authority(), client.peer, request_id.as_bytes());
+        write_request_head(&mut connection.out, parts, checked, || spec.authority(), &client.peer, request_id.as_bytes());
         let mut upload = Upload::new(self.checked.framing == RequestFraming::Chunked, !self.body.is_done());
         let exchange = Exchange {
             connection: &mut connection,
@@ -233,6 +235,7 @@ impl Service<'_> {
             lease: &claim.lease,
             deadline: &self.client.deadline,
             patience: self.patience,
+            spare_headers: &self.worker.spare_headers,
         };
         let answered = exchange.run().await;
         if upload.is_done() {

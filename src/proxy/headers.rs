@@ -1,4 +1,4 @@
-//! The head of a request as the backend gets it, and which fields of an answer pass on.
+//! The head of a request as the backend gets it, and which fields may travel on.
 //!
 //! What belongs to one hop, or was named by `Connection`, goes first; our own fields are added after, so that no client can
 //! have them removed (the class of Traefik's CVE-2021-32813).
@@ -6,23 +6,22 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use http::header::{HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
 use ipnet::IpNet;
 
-use super::request::{Checked, RequestFraming, connection_tokens, is_hop_by_hop};
+use super::request::{Checked, RequestFraming, is_hop_by_hop, tokens};
 
 /// Our name in `Via`.
 const VIA: &[u8] = b"via: 1.1 evenkeel\r\n";
 
-/// Longest request id that is kept.
-const MAX_REQUEST_ID: usize = 128;
-
 /// Who sent a request, as far as forwarding is concerned.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(super) struct Peer {
     /// Its address.
     pub(super) ip: IpAddr,
+    /// The same as text, as every request needs it.
+    text: Box<str>,
     /// Whether its `X-Forwarded-*` are believed.
     pub(super) trusted: bool,
 }
@@ -31,7 +30,7 @@ impl Peer {
     /// A peer, trusted if one of `networks` holds it.
     pub(super) fn new(ip: IpAddr, networks: &[IpNet]) -> Self {
         let ip = ip.to_canonical();
-        Self { ip, trusted: networks.iter().any(|network| network.contains(&ip)) }
+        Self { ip, text: ip.to_string().into(), trusted: networks.iter().any(|network| network.contains(&ip)) }
     }
 
     /// The client that a trusted chain of proxies tells of: the rightmost address of `X-Forwarded-For` that is not trusted.
@@ -52,19 +51,13 @@ impl Peer {
     }
 }
 
-/// The client's request id, if it is fit to be passed on and logged.
-pub(super) fn kept_request_id(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let fits = |v: &&HeaderValue| (1..=MAX_REQUEST_ID).contains(&v.len()) && v.as_bytes().iter().all(u8::is_ascii_graphic);
-    headers.get("x-request-id").filter(fits)
-}
-
 /// Appends the request head that a backend gets.
 pub(super) fn write_request_head(
     out: &mut Vec<u8>,
     parts: &Parts,
     checked: &Checked<'_>,
     authority: impl FnOnce() -> String,
-    peer: Peer,
+    peer: &Peer,
     request_id: &[u8],
 ) {
     let headers = &parts.headers;
@@ -77,14 +70,12 @@ pub(super) fn write_request_head(
         host => field(out, b"host", host.as_bytes()),
     }
 
-    let named = named_by_connection(headers);
+    let named = if checked.has_connection { named_by_connection(headers) } else { Vec::new() };
     for (name, value) in headers {
-        if !(is_ours(name)
-            || is_hop_by_hop(name)
-            || is_forwarding(name, peer.trusted)
-            || named.iter().any(|n| n == name.as_str()))
-        {
-            field(out, name.as_str().as_bytes(), value.as_bytes());
+        let name = name.as_str();
+        let stays_here = is_ours(name) || is_hop_by_hop(name) || is_forwarding(name, peer.trusted);
+        if !(stays_here || named.iter().any(|n| n == name)) {
+            field(out, name.as_bytes(), value.as_bytes());
         }
     }
 
@@ -115,7 +106,7 @@ fn write_target(out: &mut Vec<u8>, parts: &Parts) {
     out.extend_from_slice(target.as_bytes());
 }
 
-fn write_forwarded(out: &mut Vec<u8>, headers: &HeaderMap, checked: &Checked<'_>, peer: Peer) {
+fn write_forwarded(out: &mut Vec<u8>, headers: &HeaderMap, checked: &Checked<'_>, peer: &Peer) {
     out.extend_from_slice(b"x-forwarded-for: ");
     if peer.trusted {
         for value in headers.get_all("x-forwarded-for") {
@@ -123,8 +114,9 @@ fn write_forwarded(out: &mut Vec<u8>, headers: &HeaderMap, checked: &Checked<'_>
             out.extend_from_slice(b", ");
         }
     }
-    write!(out, "{}\r\n", peer.ip).expect("writing to memory succeeds");
-    let told = |name| headers.get(name).filter(|_| peer.trusted).map(HeaderValue::as_bytes);
+    out.extend_from_slice(peer.text.as_bytes());
+    out.extend_from_slice(b"\r\n");
+    let told = |name| if peer.trusted { headers.get(name).map(HeaderValue::as_bytes) } else { None };
     field(out, b"x-forwarded-proto", told("x-forwarded-proto").unwrap_or(b"http"));
     if !checked.host.is_empty() {
         field(out, b"x-forwarded-host", told("x-forwarded-host").unwrap_or(checked.host.as_bytes()));
@@ -141,19 +133,19 @@ fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 /// Whether a field may travel as a trailer: not if it frames or routes a message, belongs to one hop (RFC 9110 section
 /// 6.5.1), or is ours to write.
 pub(super) fn may_trail(name: &HeaderName) -> bool {
-    let describes_the_body = matches!(name.as_str(), "content-encoding" | "content-type" | "content-range" | "trailer");
-    let is_credential = matches!(name.as_str(), "authorization" | "cookie" | "set-cookie");
+    let name = name.as_str();
+    let describes_the_body = matches!(name, "content-encoding" | "content-type" | "content-range" | "trailer");
+    let is_credential = matches!(name, "authorization" | "cookie" | "set-cookie");
     !(is_hop_by_hop(name) || is_ours(name) || is_forwarding(name, false) || describes_the_body || is_credential)
 }
 
 /// Fields that we write ourselves, or (`Expect`) have dealt with.
-fn is_ours(name: &HeaderName) -> bool {
-    matches!(name.as_str(), "host" | "content-length" | "expect" | "x-request-id")
+fn is_ours(name: &str) -> bool {
+    matches!(name, "host" | "content-length" | "expect" | "x-request-id")
 }
 
 /// Fields that tell of earlier proxies. Also their look-alikes with underscores, which CGI-like backends take for the same.
-fn is_forwarding(name: &HeaderName, trusted: bool) -> bool {
-    let name = name.as_str();
+fn is_forwarding(name: &str, trusted: bool) -> bool {
     match name {
         "x-forwarded-for" | "x-forwarded-proto" | "x-forwarded-host" => true,
         "forwarded" => !trusted,
@@ -174,22 +166,13 @@ fn is_forwarding(name: &HeaderName, trusted: bool) -> bool {
 
 /// Fields named by `Connection` beyond the usual ones. Almost always empty.
 fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
-    let usual = |t: &&str| ["keep-alive", "close", "upgrade", "te"].iter().any(|u| t.eq_ignore_ascii_case(u));
-    connection_tokens(headers).filter(|t| !usual(t)).map(str::to_ascii_lowercase).collect()
+    headers.get_all(CONNECTION).iter().flat_map(|line| named_by(line.as_bytes())).collect()
 }
 
-/// Removes from an answer's fields what belonged to the hop between the backend and us.
-pub(super) fn strip_answer(headers: &mut HeaderMap) {
-    let named = if headers.contains_key(http::header::CONNECTION) { named_by_connection(headers) } else { Vec::new() };
-    for name in named {
-        // Framing is never the peer's to remove.
-        if name != "content-length" {
-            headers.remove(name.as_str());
-        }
-    }
-    for name in ["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"] {
-        headers.remove(name);
-    }
+/// Fields named by a `Connection` line beyond the usual ones, in lower case.
+pub(super) fn named_by(line: &[u8]) -> impl Iterator<Item = String> {
+    let usual = |t: &&str| ["keep-alive", "close", "upgrade", "te"].iter().any(|u| t.eq_ignore_ascii_case(u));
+    tokens(line).filter(move |t| !usual(t)).map(str::to_ascii_lowercase)
 }
 
 #[cfg(test)]
@@ -202,9 +185,10 @@ mod tests {
     fn forwarded(request: http::request::Builder, trusted: bool) -> Vec<String> {
         let parts = request.body(()).unwrap().into_parts().0;
         let checked = check(&parts, 8192).unwrap();
-        let peer = Peer { ip: "10.0.0.9".parse().unwrap(), trusted };
+        let network: Option<IpNet> = trusted.then(|| "10.0.0.0/8".parse().unwrap());
+        let peer = Peer::new("10.0.0.9".parse().unwrap(), network.as_slice());
         let mut out = Vec::new();
-        write_request_head(&mut out, &parts, &checked, || "backend:1".to_owned(), peer, b"id");
+        write_request_head(&mut out, &parts, &checked, || "backend:1".to_owned(), &peer, b"id");
         let text = String::from_utf8(out).unwrap();
         text.strip_suffix("\r\n\r\n").unwrap().split("\r\n").map(str::to_owned).collect()
     }
@@ -313,19 +297,5 @@ mod tests {
         assert!(forwarded(request, false).contains(&"content-length: 3".to_owned()));
         let lines = forwarded(Request::post("/").header("Host", "h").header("Transfer-Encoding", "chunked"), false);
         assert!(lines.contains(&"transfer-encoding: chunked".to_owned()));
-    }
-
-    #[test]
-    fn answers_lose_what_belonged_to_the_hop() {
-        let mut headers = HeaderMap::new();
-        for (name, value) in
-            [("connection", "x-a, Content-Length"), ("x-a", "1"), ("content-length", "3"), ("keep-alive", "x"), ("x-b", "2")]
-        {
-            headers.append(name, HeaderValue::from_static(value));
-        }
-        strip_answer(&mut headers);
-        let mut left: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
-        left.sort_unstable();
-        assert_eq!(left, ["content-length", "x-b"]);
     }
 }

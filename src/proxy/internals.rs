@@ -7,6 +7,7 @@ use http::header::HeaderMap;
 use http::request::Parts;
 use ipnet::IpNet;
 
+use super::request_id::RequestId;
 use super::{headers, request, router};
 use crate::config::HostPattern;
 use crate::tally::Cause;
@@ -33,17 +34,12 @@ impl Router {
 /// What the client did wrong; then nothing has been appended.
 pub fn forward_head(out: &mut Vec<u8>, parts: &Parts, ip: IpAddr, trusted: &[IpNet]) -> Result<(), Cause> {
     let checked = request::check(parts, 8192)?;
-    let id = headers::kept_request_id(&parts.headers).map_or(b"id".as_slice(), |id| id.as_bytes());
-    headers::write_request_head(out, parts, &checked, || "b:80".to_owned(), headers::Peer::new(ip, trusted), id);
+    let id = RequestId::of(&parts.headers, || 0);
+    headers::write_request_head(out, parts, &checked, || "b:80".to_owned(), &headers::Peer::new(ip, trusted), id.as_bytes());
     Ok(())
 }
 
 /// The client that a request from `ip` comes from, by its `X-Forwarded-For`.
 pub fn client_ip(ip: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     headers::Peer::new(ip, trusted).client_ip(headers, trusted)
-}
-
-/// Removes from an answer's fields what belonged to one hop.
-pub fn strip_answer(headers: &mut HeaderMap) {
-    headers::strip_answer(headers);
 }

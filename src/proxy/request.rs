@@ -1,9 +1,9 @@
 //! What hyper lets through and we do not: the checks of a request's target, host and framing, made once per request.
 
-use http::header::{CONTENT_LENGTH, HOST, HeaderMap, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::{Authority, Uri};
-use http::{HeaderName, Method, Version, header};
+use http::{Method, Version, header};
 
 use crate::tally::Cause;
 
@@ -29,12 +29,51 @@ pub(super) struct Checked<'a> {
     pub(super) framing: RequestFraming,
     /// Whether it asks for a WebSocket.
     pub(super) websocket: bool,
+    /// Whether there is a `Connection` field, which may name others that are not to be forwarded.
+    pub(super) has_connection: bool,
 }
 
 impl<'a> Checked<'a> {
     /// The host without port.
     pub(super) fn host_name(&self) -> &'a str {
         &self.host[..self.host_len]
+    }
+}
+
+/// The fields that decide what becomes of a request, found in one walk.
+#[derive(Default)]
+struct Deciding<'a> {
+    host: Option<&'a HeaderValue>,
+    length: Option<&'a HeaderValue>,
+    coding: Option<&'a HeaderValue>,
+    upgrade: Option<&'a HeaderValue>,
+    has_connection: bool,
+}
+
+impl<'a> Deciding<'a> {
+    /// Refuses what may be there once and is there more often. Lengths that agree are one.
+    fn of(headers: &'a HeaderMap) -> Result<Self, Cause> {
+        let mut found = Self::default();
+        for (name, value) in headers {
+            let before = match *name {
+                HOST => found.host.replace(value),
+                TRANSFER_ENCODING => found.coding.replace(value),
+                CONTENT_LENGTH => found.length.replace(value).filter(|length| *length != value),
+                UPGRADE => {
+                    found.upgrade.get_or_insert(value);
+                    None
+                }
+                CONNECTION => {
+                    found.has_connection = true;
+                    None
+                }
+                _ => None,
+            };
+            if before.is_some() {
+                return Err(Cause::BadRequest);
+            }
+        }
+        Ok(found)
     }
 }
 
@@ -50,8 +89,11 @@ pub(super) fn check(parts: &Parts, uri_bytes: usize) -> Result<Checked<'_>, Caus
         return Err(Cause::UriTooLong);
     }
     check_target(parts)?;
-    let (host, host_len) = host(parts)?;
-    Ok(Checked { host, host_len, framing: framing(&parts.headers)?, websocket: asks_for_websocket(parts)? })
+    let fields = Deciding::of(&parts.headers)?;
+    let (host, host_len) = host(parts, fields.host)?;
+    let framing = framing(&fields)?;
+    let websocket = asks_for_websocket(parts, &fields, framing)?;
+    Ok(Checked { host, host_len, framing, websocket, has_connection: fields.has_connection })
 }
 
 fn target_len(uri: &Uri) -> usize {
@@ -71,12 +113,7 @@ fn check_target(parts: &Parts) -> Result<(), Cause> {
 }
 
 /// RFC 9112 section 3.2: exactly one valid `Host`; the authority of an absolute-form target replaces it.
-fn host(parts: &Parts) -> Result<(&str, usize), Cause> {
-    let mut lines = parts.headers.get_all(HOST).iter();
-    let line = lines.next();
-    if lines.next().is_some() {
-        return Err(Cause::BadRequest);
-    }
+fn host<'a>(parts: &'a Parts, line: Option<&'a HeaderValue>) -> Result<(&'a str, usize), Cause> {
     let line = match line {
         Some(value) => Some(value.to_str().map_err(|_| Cause::BadRequest)?),
         None if parts.version >= Version::HTTP_11 => return Err(Cause::BadRequest),
@@ -107,42 +144,37 @@ fn host_name_len(host: &str) -> Option<usize> {
 }
 
 /// RFC 9112 section 6. hyper has refused what contradicts itself; of transfer codings only `chunked`, alone, is accepted.
-fn framing(headers: &HeaderMap) -> Result<RequestFraming, Cause> {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    if let Some(coding) = codings.next() {
-        let chunked = codings.next().is_none() && coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+fn framing(fields: &Deciding<'_>) -> Result<RequestFraming, Cause> {
+    if let Some(coding) = fields.coding {
+        let chunked = coding.as_bytes().eq_ignore_ascii_case(b"chunked");
         return if chunked { Ok(RequestFraming::Chunked) } else { Err(Cause::BadRequest) };
     }
-    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
-    let Some(length) = lengths.next() else { return Ok(RequestFraming::None) };
-    if lengths.any(|other| other != length) {
-        return Err(Cause::BadRequest);
-    }
+    let Some(length) = fields.length else { return Ok(RequestFraming::None) };
     let digits = length.to_str().ok().filter(|s| s.bytes().all(|b| b.is_ascii_digit())).ok_or(Cause::BadRequest)?;
     digits.parse().map(RequestFraming::Length).map_err(|_| Cause::BadRequest)
 }
 
 /// Only `websocket` is ever forwarded as an upgrade (RFC 6455), and only for a GET without body.
-fn asks_for_websocket(parts: &Parts) -> Result<bool, Cause> {
-    let upgrades = parts.headers.get(header::UPGRADE).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"));
+fn asks_for_websocket(parts: &Parts, fields: &Deciding<'_>, framing: RequestFraming) -> Result<bool, Cause> {
+    let upgrades = fields.upgrade.is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"));
     if !upgrades || !connection_names(&parts.headers, "upgrade") {
         return Ok(false);
     }
-    if parts.method != Method::GET || parts.version != Version::HTTP_11 || framing(&parts.headers)? != RequestFraming::None {
+    if parts.method != Method::GET || parts.version != Version::HTTP_11 || framing != RequestFraming::None {
         return Err(Cause::BadRequest);
     }
     Ok(true)
 }
 
 /// Whether any `Connection` line lists `token`.
-pub(super) fn connection_names(headers: &HeaderMap, token: &str) -> bool {
-    connection_tokens(headers).any(|t| t.eq_ignore_ascii_case(token))
+fn connection_names(headers: &HeaderMap, token: &str) -> bool {
+    headers.get_all(CONNECTION).iter().any(|line| tokens(line.as_bytes()).any(|t| t.eq_ignore_ascii_case(token)))
 }
 
-/// Everything that the `Connection` lines list.
-pub(super) fn connection_tokens(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let lines = headers.get_all(header::CONNECTION).iter();
-    lines.filter_map(|v| v.to_str().ok()).flat_map(|v| v.split(',')).map(str::trim).filter(|t| !t.is_empty())
+/// What a `Connection` line lists. A line that is not text lists nothing.
+pub(super) fn tokens(line: &[u8]) -> impl Iterator<Item = &str> {
+    let line = std::str::from_utf8(line).unwrap_or_default();
+    line.split(',').map(|token| token.trim_matches([' ', '\t'])).filter(|token| !token.is_empty())
 }
 
 /// The first value of cookie `name`.
@@ -157,11 +189,8 @@ pub(super) fn is_idempotent(method: &Method) -> bool {
 }
 
 /// Whether a field is for one hop only, whatever `Connection` says (RFC 9110 section 7.6.1).
-pub(super) fn is_hop_by_hop(name: &HeaderName) -> bool {
-    matches!(
-        name.as_str(),
-        "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade" | "http2-settings"
-    )
+pub(super) fn is_hop_by_hop(name: &str) -> bool {
+    matches!(name, "connection" | "keep-alive" | "proxy-connection" | "te" | "transfer-encoding" | "upgrade" | "http2-settings")
 }
 
 #[cfg(test)]
@@ -216,7 +245,7 @@ mod tests {
 
     #[test]
     fn framings() {
-        let of = |headers: &[(&str, &str)]| framing(&parts("POST", "/", headers).headers);
+        let of = |headers: &[(&str, &str)]| framing(&Deciding::of(&parts("POST", "/", headers).headers)?);
         assert_eq!(of(&[]), Ok(RequestFraming::None));
         assert_eq!(of(&[("content-length", "5")]), Ok(RequestFraming::Length(5)));
         assert_eq!(of(&[("content-length", "5"), ("content-length", "5")]), Ok(RequestFraming::Length(5)));

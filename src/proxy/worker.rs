@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use http::header::HeaderValue;
+use http::HeaderMap;
 use hyper::server::conn::http1;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
@@ -93,6 +93,8 @@ pub(super) struct Worker {
     pub(super) http: http1::Builder,
     /// Whether connections are to end after their present request.
     pub(super) draining: Cell<bool>,
+    /// Maps for the fields of answers.
+    pub(super) spare_headers: SpareHeaders,
     reports: Reports,
     idle: RefCell<IdleConnections>,
     random: Cell<u64>,
@@ -127,6 +129,7 @@ impl Worker {
             http,
             draining: Cell::new(false),
             reports: plan.reports.clone(),
+            spare_headers: SpareHeaders::default(),
             idle: RefCell::default(),
             // Mixed, or the workers would walk the same sequence a step apart.
             random: Cell::new(mix(plan.seed.wrapping_add(plan.index as u64))),
@@ -140,19 +143,6 @@ impl Worker {
         let state = self.random.get().wrapping_add(0x9E37_79B9_7F4A_7C15);
         self.random.set(state);
         mix(state)
-    }
-
-    /// 32 hexadecimal digits.
-    pub(super) fn new_request_id(&self) -> HeaderValue {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let mut id = [0; 32];
-        for half in id.chunks_exact_mut(16) {
-            let bits = self.entropy();
-            for (n, digit) in half.iter_mut().enumerate() {
-                *digit = DIGITS[(bits >> (4 * n)) as usize & 15];
-            }
-        }
-        HeaderValue::from_bytes(&id).expect("hexadecimal digits are valid")
     }
 
     /// A kept-alive connection to a backend.
@@ -176,6 +166,32 @@ impl Worker {
     fn cut_epochs(&self) -> u32 {
         let backends = self.upstreams.iter().flat_map(|u| u.pool.backends());
         backends.fold(0, |sum, backend| sum.wrapping_add(backend.live.cut_epoch.load(Relaxed)))
+    }
+}
+
+/// The header maps of past requests, emptied, for the answers to come: to make one costs two allocations.
+#[derive(Debug, Default)]
+pub(super) struct SpareHeaders(RefCell<Vec<HeaderMap>>);
+
+impl SpareHeaders {
+    /// Most that are kept.
+    const MOST: usize = 64;
+
+    /// Largest that is kept, in fields.
+    const LARGEST: usize = 64;
+
+    /// An empty map.
+    pub(super) fn take(&self) -> HeaderMap {
+        self.0.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Empties a map and keeps it.
+    pub(super) fn put(&self, mut headers: HeaderMap) {
+        let mut spare = self.0.borrow_mut();
+        if spare.len() < Self::MOST && headers.capacity() <= Self::LARGEST {
+            headers.clear();
+            spare.push(headers);
+        }
     }
 }
 

@@ -3,10 +3,11 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
 use http::{Method, StatusCode};
 
-use super::super::request::connection_names;
+use super::super::headers::named_by;
+use super::super::request::{is_hop_by_hop, tokens};
 
 /// Longest head of an answer.
 pub(crate) const MAX_HEAD: usize = 64 * 1024;
@@ -32,7 +33,8 @@ pub(crate) enum Framing {
 pub(crate) struct Head {
     /// Its status.
     pub(crate) status: StatusCode,
-    /// Its fields as they came, except a `Content-Length` that `Transfer-Encoding` overrides.
+    /// Its fields as they came, without those that belonged to the hop between the backend and us, and without a
+    /// `Content-Length` that `Transfer-Encoding` overrides.
     pub(crate) headers: HeaderMap,
     /// Its body.
     pub(crate) framing: Framing,
@@ -53,8 +55,8 @@ pub(crate) enum Parsed {
     Partial(Bytes),
 }
 
-/// Parses the head of the answer to a `method` request.
-pub(crate) fn parse(bytes: Bytes, method: &Method) -> Result<Parsed, BadAnswer> {
+/// Parses the head of the answer to a `method` request. `empty` gives an empty map, for its capacity.
+pub(crate) fn parse(bytes: Bytes, method: &Method, empty: impl FnOnce() -> HeaderMap) -> Result<Parsed, BadAnswer> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, &bytes, &mut fields);
@@ -65,57 +67,86 @@ pub(crate) fn parse(bytes: Bytes, method: &Method) -> Result<Parsed, BadAnswer> 
     };
     let status = response.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(BadAnswer)?;
     let http_11 = response.version == Some(1);
-    let mut headers = HeaderMap::with_capacity(response.headers.len() + 2);
+    let mut hop = Hop::default();
+    let mut headers = empty();
+    headers.reserve(response.headers.len());
     for field in response.headers.iter() {
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| BadAnswer)?;
+        if hop.keeps(&name, field.value)? {
+            continue;
+        }
         let value = HeaderValue::from_maybe_shared(bytes.slice_ref(field.value)).map_err(|_| BadAnswer)?;
         headers.append(name, value);
     }
-    let framing = framing(method, status, http_11, &mut headers)?;
-    let keep_alive = http_11 && framing != Framing::ToEnd && !connection_names(&headers, "close");
-    let head = Head { status, headers, framing, keep_alive };
-    Ok(Parsed::Head(head, bytes.slice(len..)))
-}
-
-fn framing(method: &Method, status: StatusCode, http_11: bool, headers: &mut HeaderMap) -> Result<Framing, BadAnswer> {
-    let length = content_length(headers)?;
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    let coding = codings.next();
-    // Anything but `chunked`, once, in HTTP/1.1 cannot be framed with certainty.
-    if let Some(coding) = coding
-        && !(http_11 && codings.next().is_none() && coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
-    {
-        return Err(BadAnswer);
+    for name in &hop.named {
+        // Framing is never the peer's to remove.
+        if name != "content-length" {
+            headers.remove(name);
+        }
     }
-    let chunked = coding.is_some();
-    if chunked {
+    let framing = hop.framing(method, status, http_11)?;
+    if hop.coding.is_some() {
         headers.remove(CONTENT_LENGTH);
     }
-    let no_body = status.is_informational() || matches!(status.as_u16(), 204 | 304) || method == Method::HEAD;
-    Ok(match length {
-        _ if no_body => Framing::None,
-        _ if chunked => Framing::Chunked,
-        Some(0) => Framing::None,
-        Some(n) => Framing::Length(n),
-        None => Framing::ToEnd,
-    })
+    let keep_alive = http_11 && framing != Framing::ToEnd && !hop.close;
+    Ok(Parsed::Head(Head { status, headers, framing, keep_alive }, bytes.slice(len..)))
 }
 
-/// One `Content-Length`, or several that agree (which become one).
-fn content_length(headers: &mut HeaderMap) -> Result<Option<u64>, BadAnswer> {
-    let mut lines = headers.get_all(CONTENT_LENGTH).iter();
-    let Some(first) = lines.next() else { return Ok(None) };
-    let several = lines.next().is_some();
-    if headers.get_all(CONTENT_LENGTH).iter().any(|other| other != first) {
-        return Err(BadAnswer);
+/// What an answer says to us alone.
+#[derive(Default)]
+struct Hop<'a> {
+    length: Option<&'a [u8]>,
+    coding: Option<&'a [u8]>,
+    close: bool,
+    /// Fields that are for us too, because `Connection` names them.
+    named: Vec<String>,
+}
+
+impl<'a> Hop<'a> {
+    /// Whether a field stays here; it is taken note of.
+    fn keeps(&mut self, name: &HeaderName, value: &'a [u8]) -> Result<bool, BadAnswer> {
+        match *name {
+            CONTENT_LENGTH => match self.length.replace(value) {
+                None => return Ok(false),
+                // Several that agree become one.
+                Some(other) if other == value => {}
+                Some(_) => return Err(BadAnswer),
+            },
+            TRANSFER_ENCODING => {
+                if self.coding.replace(value).is_some() {
+                    return Err(BadAnswer);
+                }
+            }
+            CONNECTION => {
+                self.close |= tokens(value).any(|token| token.eq_ignore_ascii_case("close"));
+                self.named.extend(named_by(value));
+            }
+            _ => return Ok(is_hop_by_hop(name.as_str())),
+        }
+        Ok(true)
     }
-    let digits = first.to_str().ok().filter(|s| s.bytes().all(|b| b.is_ascii_digit())).ok_or(BadAnswer)?;
-    let length = digits.parse().map_err(|_| BadAnswer)?;
-    if several {
-        let one = first.clone();
-        headers.insert(CONTENT_LENGTH, one);
+
+    fn framing(&self, method: &Method, status: StatusCode, http_11: bool) -> Result<Framing, BadAnswer> {
+        let length = self.length.map(content_length).transpose()?;
+        // Anything but `chunked`, once, in HTTP/1.1 cannot be framed with certainty.
+        if self.coding.is_some_and(|coding| !(http_11 && coding.eq_ignore_ascii_case(b"chunked"))) {
+            return Err(BadAnswer);
+        }
+        let no_body = status.is_informational() || matches!(status.as_u16(), 204 | 304) || method == Method::HEAD;
+        Ok(match length {
+            _ if no_body => Framing::None,
+            _ if self.coding.is_some() => Framing::Chunked,
+            Some(0) => Framing::None,
+            Some(n) => Framing::Length(n),
+            None => Framing::ToEnd,
+        })
     }
-    Ok(Some(length))
+}
+
+/// RFC 9110 section 8.6: digits, and nothing else.
+fn content_length(value: &[u8]) -> Result<u64, BadAnswer> {
+    let digits = std::str::from_utf8(value).ok().filter(|s| s.bytes().all(|b| b.is_ascii_digit())).ok_or(BadAnswer)?;
+    digits.parse().map_err(|_| BadAnswer)
 }
 
 #[cfg(test)]
@@ -123,7 +154,7 @@ mod tests {
     use super::*;
 
     fn of(method: &Method, text: &'static str) -> Result<(u16, Framing, bool), BadAnswer> {
-        match parse(Bytes::from_static(text.as_bytes()), method)? {
+        match parse(Bytes::from_static(text.as_bytes()), method, HeaderMap::new)? {
             Parsed::Head(head, _) => Ok((head.status.as_u16(), head.framing, head.keep_alive)),
             Parsed::Partial(_) => panic!("partial"),
         }
@@ -172,7 +203,7 @@ mod tests {
             assert_eq!(of(&Method::GET, text), Err(BadAnswer), "{text:?}");
         }
         let long = Bytes::from(format!("HTTP/1.1 200 OK\r\nX: {}", "x".repeat(MAX_HEAD)));
-        assert!(parse(long, &Method::GET).is_err());
+        assert!(parse(long, &Method::GET, HeaderMap::new).is_err());
     }
 
     #[test]
@@ -180,9 +211,26 @@ mod tests {
         let whole = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi";
         let head_len = whole.len() - 2;
         for cut in 0..head_len {
-            assert!(matches!(parse(Bytes::from_static(&whole[..cut]), &Method::GET), Ok(Parsed::Partial(_))), "{cut}");
+            assert!(
+                matches!(parse(Bytes::from_static(&whole[..cut]), &Method::GET, HeaderMap::new), Ok(Parsed::Partial(_))),
+                "{cut}"
+            );
         }
-        let Ok(Parsed::Head(_, rest)) = parse(Bytes::from_static(whole), &Method::GET) else { panic!("complete") };
+        let Ok(Parsed::Head(_, rest)) = parse(Bytes::from_static(whole), &Method::GET, HeaderMap::new) else {
+            panic!("complete")
+        };
         assert_eq!(rest, "hi");
+    }
+
+    #[test]
+    fn what_belonged_to_the_hop_is_gone() {
+        let text = "HTTP/1.1 200 OK\r\nConnection: x-a, Content-Length\r\nX-A: 1\r\nContent-Length: 3\r\nKeep-Alive: x\r\n\
+            Upgrade: h2c\r\nContent-Length: 3\r\nTE: x\r\nProxy-Connection: close\r\nX-B: 2\r\n\r\n";
+        let Ok(Parsed::Head(head, _)) = parse(Bytes::from_static(text.as_bytes()), &Method::GET, HeaderMap::new) else {
+            panic!("complete")
+        };
+        let mut left: Vec<_> = head.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        left.sort_unstable();
+        assert_eq!(left, [("content-length", b"3".as_slice()), ("x-b", b"2")]);
     }
 }
