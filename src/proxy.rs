@@ -21,6 +21,7 @@ use crate::tally::{Reports, Tally};
 mod accept;
 mod answered;
 mod body;
+mod client;
 mod connection;
 mod deadline;
 mod error;

@@ -9,7 +9,7 @@ use http::header::{CONNECTION, HeaderValue, UPGRADE};
 use http::{Response, StatusCode};
 
 use super::body::{Body, Claim, Stream, Unsent};
-use super::connection::Client;
+use super::client::Client;
 use super::request_body::RequestBody;
 use super::tunnel::Tunnel;
 use super::upload::Upload;
@@ -51,7 +51,7 @@ impl Answered {
             let headers = response.headers_mut();
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-            *client.tunnel.borrow_mut() = Some(Tunnel { claim, connection, early: rest, idle });
+            *client.tunnel.borrow_mut() = Some(Box::new(Tunnel { claim, connection, early: rest, idle }));
             return response;
         }
 

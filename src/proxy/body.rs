@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
-use super::connection::Client;
+use super::client::Client;
 use super::headers::may_trail;
 use super::request_body::RequestBody;
 use super::upload::Upload;

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::answered::Answered;
 use super::body::{Body, Claim};
-use super::connection::Client;
+use super::client::Client;
 use super::error;
 use super::exchange::{Exchange, Patience, Problem};
 use super::headers::write_request_head;

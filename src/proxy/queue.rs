@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
 
-use super::connection::Client;
+use super::client::Client;
 use super::worker::{Upstream, Worker};
 use crate::balance::lease::Lease;
 use crate::balance::pool::{NoPick, PickInput};

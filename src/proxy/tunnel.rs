@@ -1,6 +1,7 @@
 //! An upgraded connection (RFC 6455): bytes both ways until both sides have ended, or nothing moves for too long. The request
 //! stays in flight for as long.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -35,7 +36,7 @@ pub(super) struct Tunnel {
 
 impl Tunnel {
     /// Relays until the end. `read` is what the client sent right after its request.
-    pub(super) async fn run(self, mut client: TcpStream, read: Bytes, deadline: &Deadline) {
+    pub(super) async fn run(self, client: &RefCell<TcpStream>, read: Bytes, deadline: &Deadline) {
         let Self { claim, connection, early, idle } = self;
         let opened = Instant::now();
         let mut backend = connection.stream;
@@ -43,6 +44,7 @@ impl Tunnel {
         let mut down = Direction::new(&early);
         deadline.arm(idle);
         poll_fn(|cx| {
+            let mut client = client.borrow_mut();
             deadline.watch(cx.waker());
             let before = up.moved + down.moved;
             let up_ended = up.poll(&mut client, &mut backend, cx);

@@ -110,6 +110,8 @@ impl Worker {
         // Head time-outs are ours; the buffer holds a head of the largest size allowed and bounds what a slow reader can make
         // us keep.
         http.header_read_timeout(None)
+            // Whether the client has left is ours to find out: hyper would ask for a buffer to do so.
+            .half_close(true)
             .max_headers(limits.headers)
             .max_header_size(limits.header_bytes)
             .max_buf_size((limits.header_bytes + limits.uri_bytes).max(64 * 1024));
