@@ -79,6 +79,7 @@ impl Answered {
                 keep_alive: head.keep_alive,
                 input: rest,
                 decoder: Decoder::new(head.framing),
+                named: head.named,
                 unsent: (!upload.is_done()).then(|| Unsent { upload, body: body.take() }),
                 idle,
             }))

@@ -52,7 +52,7 @@ pub(super) async fn handle(
     let answer = match find(&worker, &parts) {
         Ok((checked, upstream)) => {
             let patience = Patience { client: worker.config.timeouts, upstream: upstream.config().timeouts };
-            let body = RequestBody::new(body, upstream.config().retry.replay_body);
+            let body = RequestBody::new(body, &parts.headers, upstream.config().retry.replay_body);
             let request_id = &request_id;
             let service = Service {
                 worker: &worker,

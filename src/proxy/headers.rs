@@ -132,7 +132,7 @@ fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 
 /// Whether a field may travel as a trailer: not if it frames or routes a message, belongs to one hop (RFC 9110 section
 /// 6.5.1), or is ours to write.
-pub(super) fn may_trail(name: &HeaderName) -> bool {
+fn may_trail(name: &HeaderName) -> bool {
     let name = name.as_str();
     let describes_the_body = matches!(name, "content-encoding" | "content-type" | "content-range" | "trailer");
     let is_credential = matches!(name, "authorization" | "cookie" | "set-cookie");
@@ -164,8 +164,17 @@ fn is_forwarding(name: &str, trusted: bool) -> bool {
     }
 }
 
+/// Removes from a message's trailers what may not travel as one, or was `named` by its `Connection`.
+pub(super) fn strip_trailers(trailers: &mut HeaderMap, named: &[String]) {
+    let stays = |name: &HeaderName| may_trail(name) && !named.iter().any(|n| n == name.as_str());
+    let banned: Vec<_> = trailers.keys().filter(|name| !stays(name)).cloned().collect();
+    for name in banned {
+        trailers.remove(name);
+    }
+}
+
 /// Fields named by `Connection` beyond the usual ones. Almost always empty.
-fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
+pub(super) fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
     headers.get_all(CONNECTION).iter().flat_map(|line| named_by(line.as_bytes())).collect()
 }
 
@@ -234,6 +243,10 @@ mod tests {
         for name in ["content-length", "host", "transfer-encoding", "x-forwarded-for", "x_forwarded_for", "x-request-id"] {
             assert!(!may(name), "{name}");
         }
+        let field = |name| (HeaderName::from_static(name), HeaderValue::from_static("1"));
+        let mut trailers: HeaderMap = ["x-a", "te", "x-b"].map(field).into_iter().collect();
+        strip_trailers(&mut trailers, &["x-a".to_owned()]);
+        assert_eq!(trailers.keys().collect::<Vec<_>>(), ["x-b"]);
     }
 
     #[test]

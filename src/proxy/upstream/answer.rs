@@ -36,6 +36,8 @@ pub(crate) struct Head {
     /// Its fields as they came, without those that belonged to the hop between the backend and us, and without a
     /// `Content-Length` that `Transfer-Encoding` overrides.
     pub(crate) headers: HeaderMap,
+    /// What `Connection` named, for the trailers.
+    pub(crate) named: Vec<String>,
     /// Its body.
     pub(crate) framing: Framing,
     /// Whether the connection may serve another request.
@@ -89,7 +91,7 @@ pub(crate) fn parse(bytes: Bytes, method: &Method, empty: impl FnOnce() -> Heade
         headers.remove(CONTENT_LENGTH);
     }
     let keep_alive = http_11 && framing != Framing::ToEnd && !hop.close;
-    Ok(Parsed::Head(Head { status, headers, framing, keep_alive }, bytes.slice(len..)))
+    Ok(Parsed::Head(Head { status, headers, named: hop.named, framing, keep_alive }, bytes.slice(len..)))
 }
 
 /// What an answer says to us alone.
