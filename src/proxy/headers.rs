@@ -8,12 +8,14 @@ use std::net::IpAddr;
 
 use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
 use http::request::Parts;
+use http::{Method, Version};
 use ipnet::IpNet;
 
 use super::request::{Checked, RequestFraming, is_hop_by_hop, tokens};
 
-/// Our name in `Via`.
+/// Our name in `Via`, after the version in which a request came.
 const VIA: &[u8] = b"via: 1.1 evenkeel\r\n";
+const VIA_OLD: &[u8] = b"via: 1.0 evenkeel\r\n";
 
 /// Who sent a request, as far as forwarding is concerned.
 #[derive(Debug)]
@@ -85,7 +87,7 @@ pub(super) fn write_request_head(
         RequestFraming::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
     }
     write_forwarded(out, headers, checked, peer);
-    out.extend_from_slice(VIA);
+    out.extend_from_slice(if parts.version == Version::HTTP_10 { VIA_OLD } else { VIA });
     field(out, b"x-request-id", request_id);
     if checked.websocket {
         out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
@@ -97,7 +99,7 @@ pub(super) fn write_request_head(
 fn write_target(out: &mut Vec<u8>, parts: &Parts) {
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     // RFC 9112 section 3.2.4: OPTIONS for a whole server, in absolute-form.
-    let whole_server = target == "/" && parts.method == http::Method::OPTIONS && parts.uri.authority().is_some();
+    let whole_server = target == "/" && parts.method == Method::OPTIONS && parts.uri.authority().is_some();
     let target = if whole_server { "*" } else { target };
     // Section 3.2.1: in absolute-form the path may be missing (`http://host?query`), in origin-form it may not.
     if target.starts_with('?') {
@@ -218,6 +220,12 @@ mod tests {
                 "x-request-id: id",
             ]
         );
+    }
+
+    #[test]
+    fn via_tells_the_version_that_came() {
+        let lines = forwarded(Request::get("/").version(Version::HTTP_10).header("Host", "h"), false);
+        assert!(lines.contains(&"via: 1.0 evenkeel".to_owned()), "{lines:?}");
     }
 
     #[test]
