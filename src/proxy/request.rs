@@ -154,16 +154,22 @@ fn framing(fields: &Deciding<'_>) -> Result<RequestFraming, Cause> {
     digits.parse().map(RequestFraming::Length).map_err(|_| Cause::BadRequest)
 }
 
-/// Only `websocket` is ever forwarded as an upgrade (RFC 6455), and only for a GET without body.
+/// Only `websocket` is ever forwarded as an upgrade (RFC 6455), and only for a GET without body. In HTTP/1.0 there are none
+/// (RFC 9110 section 7.8).
 fn asks_for_websocket(parts: &Parts, fields: &Deciding<'_>, framing: RequestFraming) -> Result<bool, Cause> {
-    let upgrades = fields.upgrade.is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    if !upgrades || !connection_names(&parts.headers, "upgrade") {
+    let upgrades = fields.upgrade.is_some_and(|v| is_websocket(v.as_bytes()));
+    if !upgrades || parts.version != Version::HTTP_11 || !connection_names(&parts.headers, "upgrade") {
         return Ok(false);
     }
-    if parts.method != Method::GET || parts.version != Version::HTTP_11 || framing != RequestFraming::None {
+    if parts.method != Method::GET || framing != RequestFraming::None {
         return Err(Cause::BadRequest);
     }
     Ok(true)
+}
+
+/// Whether `Upgrade` names WebSocket, and nothing else.
+pub(super) fn is_websocket(upgrade: &[u8]) -> bool {
+    upgrade.eq_ignore_ascii_case(b"websocket")
 }
 
 /// Whether any `Connection` line lists `token`.
@@ -267,6 +273,9 @@ mod tests {
         assert_eq!(of("GET", &[host, ("connection", "upgrade"), ("upgrade", "h2c")]), Ok(false));
         let with_body = [host, ("connection", "upgrade"), ("upgrade", "websocket"), ("content-length", "3")];
         assert_eq!(of("GET", &with_body), Err(Cause::BadRequest));
+        let mut old = parts("GET", "/", &[host, ("connection", "upgrade"), ("upgrade", "websocket")]);
+        old.version = Version::HTTP_10;
+        assert_eq!(check(&old, 64).map(|c| c.websocket), Ok(false));
     }
 
     #[test]
