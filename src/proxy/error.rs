@@ -35,7 +35,7 @@ pub(super) fn answer(cause: Cause, request_id: &RequestId<'_>) -> Response<Body>
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    if status == StatusCode::METHOD_NOT_ALLOWED {
+    if matches!(cause, Cause::Method | Cause::LastRecipient) {
         headers.insert(http::header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"));
     }
     response

@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, MAX_FORWARDS};
 use http::request::Parts;
 use http::{Method, Version};
 use ipnet::IpNet;
@@ -73,9 +73,13 @@ pub(super) fn write_request_head(
     }
 
     let named = if checked.has_connection { named_by_connection(headers) } else { Vec::new() };
+    let counts = checked.forwards_left.is_some();
     for (name, value) in headers {
         let name = name.as_str();
-        let stays_here = is_ours(name) || is_hop_by_hop(name) || is_forwarding(name, peer.trusted);
+        let stays_here = is_ours(name)
+            || is_hop_by_hop(name)
+            || is_forwarding(name, peer.trusted)
+            || (counts && name == MAX_FORWARDS.as_str());
         if !(stays_here || named.iter().any(|n| n == name)) {
             field(out, name.as_bytes(), value.as_bytes());
         }
@@ -85,6 +89,9 @@ pub(super) fn write_request_head(
         RequestFraming::None => {}
         RequestFraming::Length(n) => write!(out, "content-length: {n}\r\n").expect("writing to memory succeeds"),
         RequestFraming::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+    }
+    if let Some(n) = checked.forwards_left {
+        write!(out, "max-forwards: {n}\r\n").expect("writing to memory succeeds");
     }
     write_forwarded(out, headers, checked, peer);
     out.extend_from_slice(if parts.version == Version::HTTP_10 { VIA_OLD } else { VIA });
