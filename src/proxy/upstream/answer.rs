@@ -63,7 +63,10 @@ pub(crate) enum Parsed {
 pub(crate) fn parse(bytes: Bytes, method: &Method, empty: impl FnOnce() -> HeaderMap) -> Result<Parsed, BadAnswer> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, &bytes, &mut fields);
+    let mut config = httparse::ParserConfig::default();
+    // RFC 9112 section 5.1: it is to be removed, and what it stood before counts.
+    config.allow_spaces_after_header_name_in_responses(true);
+    let parsed = config.parse_response_with_uninit_headers(&mut response, &bytes, &mut fields);
     let len = match parsed {
         Ok(httparse::Status::Complete(len)) if len <= MAX_HEAD => len,
         Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD => return Ok(Parsed::Partial(bytes)),
@@ -185,6 +188,8 @@ mod tests {
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: x, Close\r\n\r\n", Length(5), false),
             ("HTTP/1.1 200 OK\r\n\r\n", ToEnd, false),
             ("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", Length(5), false),
+            ("HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\n", Length(5), true),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding\t : chunked\r\n\r\n", Chunked, true),
             ("HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", None, true),
             ("HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n", None, true),
             ("HTTP/1.1 100 Continue\r\n\r\n", None, true),
