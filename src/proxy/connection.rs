@@ -74,6 +74,11 @@ impl Client {
         self.unread.set(false);
     }
 
+    /// Whether something of the present request is still to be read.
+    pub(super) fn is_unread(&self) -> bool {
+        self.unread.get()
+    }
+
     /// An answer begins to stream: neither side may pause for longer than `idle`.
     pub(super) fn begin_stream(&self, idle: Duration) {
         self.phase.set(Phase::Stream(idle));
@@ -166,7 +171,7 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
     {
         let parts = http.into_parts();
         tunnel.run(parts.io.inner.into_inner(), parts.read_buf, &client.deadline).await;
-    } else if malformed.is_some() || answered && client.unread.get() {
+    } else if malformed.is_some() || answered && client.is_unread() {
         linger(http.into_parts().io.inner.into_inner(), &client.deadline).await;
     }
 }
