@@ -47,6 +47,8 @@ pub(super) struct Client {
     pub(super) deadline: Rc<Deadline>,
     /// Left by the handler of a request that was upgraded.
     pub(super) tunnel: RefCell<Option<Tunnel>>,
+    /// Whether only the end of the connection tells the client where its answer ends.
+    pub(super) ends_with_answer: Cell<bool>,
     timeouts: ClientTimeouts,
     phase: Cell<Phase>,
     write_blocked: Cell<bool>,
@@ -58,8 +60,9 @@ impl Client {
     fn new(peer: Peer, sweep: &Rc<Sweep>, timeouts: ClientTimeouts) -> Self {
         let deadline = sweep.register();
         deadline.arm(timeouts.client_header);
-        let (tunnel, phase) = (RefCell::default(), Cell::new(Phase::Idle(timeouts.client_idle)));
-        Self { peer, deadline, tunnel, timeouts, phase, write_blocked: Cell::new(false), unread: Cell::new(false) }
+        let phase = Cell::new(Phase::Idle(timeouts.client_idle));
+        let [ends_with_answer, write_blocked, unread] = [const { Cell::new(false) }; 3];
+        Self { peer, deadline, tunnel: RefCell::default(), ends_with_answer, timeouts, phase, write_blocked, unread }
     }
 
     /// A request's head is complete.
@@ -173,6 +176,9 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
         tunnel.run(parts.io.inner.into_inner(), parts.read_buf, &client.deadline).await;
     } else if malformed.is_some() || answered && client.is_unread() {
         linger(http.into_parts().io.inner.into_inner(), &client.deadline).await;
+    } else if !answered && client.ends_with_answer.get() {
+        // RFC 9112 section 8: closed in good order, half an answer would look whole.
+        let _ = http.into_parts().io.inner.into_inner().set_zero_linger();
     }
 }
 

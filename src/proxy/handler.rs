@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use http::header::{CONNECTION, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
 use http::request::Parts;
 use http::{Request, Response, Version};
 use http_body::Body as _;
@@ -81,6 +81,7 @@ pub(super) async fn handle(
     if parts.version == Version::HTTP_10 {
         // RFC 9112 section 9.3: no connection persists with an old client. hyper closes it after an old answer.
         *response.version_mut() = Version::HTTP_10;
+        client.ends_with_answer.set(streams && !response.headers().contains_key(CONTENT_LENGTH));
     } else if !streams && client.is_unread() {
         // Section 9.6: the connection will be closed, and who is still sending should hear of it.
         response.headers_mut().append(CONNECTION, HeaderValue::from_static("close"));
