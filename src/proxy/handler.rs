@@ -84,7 +84,7 @@ pub(super) async fn handle(
         client.ends_with_answer.set(streams && !response.headers().contains_key(CONTENT_LENGTH));
     } else if !streams && client.is_unread() {
         // Section 9.6: the connection will be closed, and who is still sending should hear of it.
-        response.headers_mut().append(CONNECTION, HeaderValue::from_static("close"));
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     if !streams {
         client.end_request();
