@@ -169,16 +169,6 @@ fn ids(backends: &[&Upstream]) -> Vec<String> {
 }
 
 #[test]
-fn a_stale_connection_is_replaced_by_a_fresh_one() {
-    let backend = upstream(closes_silently("ok"));
-    let keel = Keel::serve(impatient(&[&backend]).set("retry", "{attempts: 0}"));
-    let mut client = keel.client();
-    for _ in 0..20 {
-        assert_eq!(client.get("/").text(), "ok");
-    }
-}
-
-#[test]
 fn a_client_that_leaves_cancels_its_request_and_blames_nobody() {
     let backends = [upstream(stalls_before_the_head()), upstream(stalls_before_the_head())];
     // A single failure would eject a backend.

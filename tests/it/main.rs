@@ -8,6 +8,7 @@ mod admin;
 mod balancing;
 mod bodies;
 mod cli;
+mod conformance;
 mod dashboard;
 mod failures;
 mod health;

@@ -22,11 +22,10 @@ fn s4_the_backend_is_told_of_the_client() {
     assert_eq!(told, [Some("127.0.0.1"), Some("http"), Some("test:81")]);
 }
 
-/// A proxy MAY add itself to `Forwarded`.
-///
-/// Deviation: evenkeel writes `X-Forwarded-*` alone, which every backend understands. Two forms of the same fact could disagree.
+/// A proxy MAY add itself to `Forwarded`. evenkeel passes it on from a trusted proxy and adds nothing, since two forms of the same
+/// fact could disagree.
 #[test]
-fn s4_forwarded_is_not_written() {
+fn s4_forwarded_is_passed_on_and_not_written() {
     assert!(!head("", "").has("forwarded"));
     assert_eq!(head(TRUSTING, "forwarded: for=1.2.3.4\r\n").get("forwarded"), Some("for=1.2.3.4"));
 }

@@ -30,7 +30,7 @@ fn s13_2_1_conditions_are_forwarded_unevaluated() {
     assert_eq!(pair.ask(head).status, 200, "the backend's verdict counts");
 }
 
-/// The same for ranges: partial content and its absence are the backend's to decide.
+/// `Range` is forwarded unevaluated: partial content and its absence are the backend's to decide.
 #[test]
 fn s14_2_ranges_are_forwarded_unevaluated() {
     let pair = Pair::new(ok("ok"));
@@ -68,7 +68,7 @@ fn s15_2_interim_answers_do_not_disturb_the_answer() {
 
 /// A proxy MUST forward 1xx answers that it has not asked for itself.
 ///
-/// Deviation: they are read and dropped. hyper's server cannot send an interim answer of a service's choice.
+/// Deviation: They are read and dropped. hyper's server cannot send an interim answer of a service's choice.
 #[test]
 fn s15_2_interim_answers_are_not_forwarded() {
     let response = Pair::new(hints_first("ok")).ask("GET / HTTP/1.1\r\nhost: test\r\n\r\n");
@@ -124,7 +124,7 @@ fn assert_explains_itself(response: &Response) {
 
 /// An error answer SHOULD explain itself also when the request could not be parsed.
 ///
-/// Deviation: such an answer (400, 414 or 431) has no body. hyper gives it before evenkeel sees the request.
+/// Deviation: Such an answer (400, 414 or 431) has no body. hyper gives it before evenkeel sees the request.
 #[test]
 fn s15_5_an_unparsable_request_gets_a_bare_answer() {
     let response = Pair::new(ok("ok")).ask("GET / HTTP/1.1\r\nhost: test\r\nbad name: x\r\n\r\n");

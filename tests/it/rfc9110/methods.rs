@@ -52,7 +52,7 @@ fn s9_3_2_head_has_the_length_but_not_the_body() {
     assert!(requests.iter().all(|r| r.connection == 0 && r.head.start_line().starts_with("HEAD ")), "{requests:#?}");
 }
 
-/// Content that a backend sends all the same does not reach the client, nor is it the beginning of another answer.
+/// Content that a backend sends upon `HEAD` all the same does not reach the client, nor is it the beginning of another answer.
 #[test]
 fn s9_3_2_content_in_an_answer_to_head_is_discarded() {
     let pair = Pair::new(ok("smuggled"));

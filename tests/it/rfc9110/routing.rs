@@ -65,7 +65,7 @@ fn s7_6_1_fields_named_by_connection_do_not_reach_the_backend() {
     assert_eq!(pair.passes_on(request), "GET / HTTP/1.1\r\nhost: test\r\nx-stays: 1\r\n\r\n");
 }
 
-/// The same in answers.
+/// `Connection` MUST be removed from answers too, with every field that it names.
 #[test]
 fn s7_6_1_fields_named_by_connection_do_not_reach_the_client() {
     let answer = "HTTP/1.1 200 OK\r\nConnection: X-Secret, keep-alive\r\nconnection: x-more\r\nx-secret: 1\r\nX-MORE: 1\r\n\
@@ -76,7 +76,7 @@ fn s7_6_1_fields_named_by_connection_do_not_reach_the_client() {
     assert_eq!(head.all("set-cookie"), ["a=1", "b=2"]);
 }
 
-/// What `Connection` names MUST be removed from the trailers as well.
+/// What `Connection` names MUST be removed from the trailers as well as from the header, in requests and in answers.
 #[test]
 fn s7_6_1_fields_named_by_connection_do_not_trail_in_either_direction() {
     let framing = "connection: X-Secret\r\ntrailer: x-secret, x-stays\r\ntransfer-encoding: chunked";

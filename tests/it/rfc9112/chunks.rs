@@ -81,7 +81,7 @@ fn s7_1_1_chunk_extensions_are_ignored() {
     assert_eq!(pair.backend.request().body, b"hello!");
 }
 
-/// Extensions without end SHOULD be bounded.
+/// Chunk extensions SHOULD be limited in size.
 #[test]
 fn s7_1_1_chunk_extensions_are_bounded() {
     let chunks = format!("5;{}\r\nhello\r\n0\r\n\r\n", "x".repeat(20_000));

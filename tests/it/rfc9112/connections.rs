@@ -4,9 +4,9 @@ use std::io::Write;
 use std::net::Shutdown;
 use std::thread;
 
-use crate::support::keel::Keel;
+use crate::support::keel::{Keel, pool};
 use crate::support::pair::{Pair, to_the_end};
-use crate::support::script::{Gate, Step, held, ok, raw, trickles};
+use crate::support::script::{Gate, Step, closes_silently, held, ok, raw, trickles};
 use crate::support::upstream::upstream;
 
 /// Data that comes from a backend while no request waits for an answer MUST NOT be taken for one.
@@ -72,6 +72,17 @@ fn s9_3_a_backend_that_says_close_is_not_asked_again_there() {
     }
 }
 
+/// A connection that the other side has closed between two requests is no failure: what may be repeated goes over a new one.
+#[test]
+fn s9_3_1_a_stale_connection_is_replaced_by_a_fresh_one() {
+    let backend = upstream(closes_silently("ok"));
+    let keel = Keel::serve(pool(&[&backend]).set("retry", "{attempts: 0}").set("outlier_detection", "null"));
+    let mut client = keel.client();
+    for _ in 0..20 {
+        assert_eq!(client.get("/").text(), "ok");
+    }
+}
+
 /// Requests that a client sends without waiting MUST be answered in their order.
 #[test]
 fn s9_3_2_pipelined_requests_are_answered_in_order() {
@@ -88,6 +99,15 @@ fn s9_3_2_pipelined_requests_are_answered_in_order() {
     client.send(requests.concat());
     let answers: Vec<_> = requests.iter().map(|_| client.response().text()).collect();
     assert_eq!(answers, ["one", "two", "three", "one"]);
+}
+
+/// A server SHOULD keep idle connections for a while, and may then close them in good order.
+#[test]
+fn s9_5_an_idle_connection_ends_in_good_order() {
+    let pair = Pair::with("timeouts: {client_idle: 200ms}\n", ok("ok"));
+    let mut client = pair.keel.client();
+    assert_eq!([client.get("/").text(), client.get("/").text()], ["ok", "ok"]);
+    assert!(client.is_at_end());
 }
 
 /// What follows a request with `close` MUST NOT be processed.
@@ -114,7 +134,7 @@ fn s9_6_an_early_answer_of_evenkeel_reaches_a_client_that_is_still_sending() {
     assert_eq!(pair.backend.hits(), 0);
 }
 
-/// The same for a backend's early answer: it is passed on at once, and what is left of the request is nobody's next request.
+/// A backend's early answer is passed on at once, and what is left of the request is not taken for the next one.
 #[test]
 fn s9_6_an_early_answer_of_a_backend_reaches_a_client_that_is_still_sending() {
     let answer = "HTTP/1.1 413 Too Large\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbig\n";
@@ -137,7 +157,7 @@ fn s9_6_an_early_answer_of_a_backend_reaches_a_client_that_is_still_sending() {
 
 /// A client that has sent its request and closed its side may still wait for the answer.
 ///
-/// Deviation: it is taken to have left, and its request is cancelled. To notice clients that have left, and to free their
+/// Deviation: It is taken to have left, and its request is cancelled. To notice clients that have left, and to free their
 /// backend, is worth more: on the wire the two look the same.
 #[test]
 fn s9_6_a_client_that_closes_its_side_is_taken_to_have_left() {

@@ -34,9 +34,9 @@ fn s6_1_transfer_encoding_other_than_chunked_alone_is_refused() {
     Pair::new(ok("ok")).refuses(400, codings.map(with));
 }
 
-/// A coding that a server does not know SHOULD be answered with 501.
+/// A transfer coding that a server does not know SHOULD be answered with 501.
 ///
-/// Deviation: it is answered with 400, like every other framing that is not understood, and the connection is closed.
+/// Deviation: It is answered with 400, like every other framing that is not understood, and the connection is closed.
 #[test]
 fn s6_1_an_unknown_coding_is_a_bad_request() {
     let request = "POST / HTTP/1.1\r\nhost: test\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n";
@@ -46,7 +46,7 @@ fn s6_1_an_unknown_coding_is_a_bad_request() {
     assert!(client.is_at_end());
 }
 
-/// Names of codings are case-insensitive.
+/// Names of transfer codings are case-insensitive.
 #[test]
 fn s6_1_chunked_is_known_in_any_case() {
     let body = "2\r\nhi\r\n0\r\n\r\n";
@@ -113,7 +113,7 @@ fn s6_3_an_invalid_length_of_a_request_is_refused() {
     Pair::new(ok("ok")).refuses(400, lengths.map(with));
 }
 
-/// In an answer it MUST become a 502, and the connection to the backend MUST be closed.
+/// An answer with an invalid length MUST become a 502, and the connection to the backend MUST be closed.
 #[test]
 fn s6_3_an_invalid_length_of_an_answer_is_a_bad_gateway() {
     let pair = Pair::new(ok("ok"));
@@ -138,7 +138,7 @@ fn s6_3_a_length_beside_a_transfer_coding_of_an_answer_is_dropped() {
 
 /// An answer whose transfer coding does not end in `chunked` MUST be read to the end of the connection.
 ///
-/// Deviation: it is refused with 502, and so is one with codings before `chunked`. Whoever sends a coding that nobody has asked
+/// Deviation: It is refused with 502, and so is one with codings before `chunked`. Whoever sends a coding that nobody has asked
 /// for may mean something else by it, and where the answer ends is not to be guessed.
 #[test]
 fn s6_3_an_answer_in_another_transfer_coding_is_refused() {
@@ -161,7 +161,7 @@ fn s6_3_a_request_that_tells_no_length_has_no_body() {
     assert_eq!(lines, ["POST /1 HTTP/1.1", "GET /2 HTTP/1.1"]);
 }
 
-/// An answer that tells neither ends with its connection.
+/// An answer that tells neither length nor coding ends with its connection.
 #[test]
 fn s6_3_an_answer_that_tells_no_length_ends_with_the_connection() {
     for script in [trickles("slow but sure"), to_eof("slow but sure"), to_eof("")] {

@@ -38,9 +38,9 @@ fn s2_2_what_is_no_http_is_refused() {
     pair.refuses(400, ["\u{16}\u{3}\u{1}\0\u{5}hello\r\n\r\n", "{}\r\n\r\n", ": x\r\n\r\n"]);
 }
 
-/// The preface of HTTP/2 SHOULD be answered so as well.
+/// The preface of HTTP/2 is no HTTP/1.1 and SHOULD be answered with 400 as well.
 ///
-/// Deviation: the connection is closed without an answer. hyper knows the preface and leaves it at that.
+/// Deviation: The connection is closed without an answer. hyper knows the preface and leaves it at that.
 #[test]
 fn s2_2_the_preface_of_http_2_is_not_answered() {
     let pair = Pair::new(ok("ok"));
@@ -130,7 +130,7 @@ fn s5_1_whitespace_before_the_colon_of_a_request_is_refused() {
     Pair::new(ok("ok")).refuses(400, fields.map(|field| format!("POST / HTTP/1.1\r\nhost: test\r\n{field}\r\n\r\n")));
 }
 
-/// It MUST be removed from an answer, and what it stood before counts.
+/// Whitespace between a field's name and its colon MUST be removed from an answer, and the field counts.
 #[test]
 fn s5_1_whitespace_before_the_colon_of_an_answer_is_removed() {
     let answer = Pair::new(ok("ok")).returns("HTTP/1.1 200 OK\r\nx : 1\r\ncontent-length \t: 2\r\n\r\nok");
@@ -156,7 +156,7 @@ fn s5_2_folded_fields_of_a_request_are_refused() {
     Pair::new(ok("ok")).refuses(400, folds.map(|fold| format!("POST / HTTP/1.1\r\nhost: test\r\n{fold}\r\n\r\n")));
 }
 
-/// In an answer it MUST be made one line, or the answer discarded for a 502.
+/// A folded field of an answer MUST be made one line, or the answer be discarded for a 502.
 #[test]
 fn s5_2_folded_fields_of_an_answer_are_refused() {
     let pair = Pair::new(ok("ok"));

@@ -65,7 +65,7 @@ fn s3_2_targets_of_no_form_are_refused() {
 
 /// A fragment is no part of a target and SHOULD be refused.
 ///
-/// Deviation: the fragment is cut off and the rest is routed and forwarded, since `http::Uri` does not tell of it. Both see
+/// Deviation: The fragment is cut off and the rest is routed and forwarded, since `http::Uri` does not tell of it. Both see
 /// the same path, so that nothing can be smuggled past a route.
 #[test]
 fn s3_2_a_fragment_is_cut_off() {
@@ -92,7 +92,7 @@ fn s3_2_2_absolute_form_is_accepted() {
     }
 }
 
-/// The authority of such a target MUST replace `Host`, which is ignored, but must be there and be valid all the same.
+/// The authority of a target in absolute-form MUST replace `Host`, which is ignored, but must be there and be valid all the same.
 #[test]
 fn s3_2_2_the_authority_of_an_absolute_form_wins_over_host() {
     let pair = Pair::new(ok("ok"));
@@ -104,14 +104,14 @@ fn s3_2_2_the_authority_of_an_absolute_form_wins_over_host() {
     );
 }
 
-/// authority-form is for `CONNECT` alone.
+/// A target in authority-form is for `CONNECT` alone.
 #[test]
 fn s3_2_3_authority_form_is_refused() {
     let methods = ["GET", "POST", "OPTIONS", "FOO"];
     Pair::new(ok("ok")).refuses(400, methods.map(|method| format!("{method} test:80 HTTP/1.1\r\nhost: test:80\r\n\r\n")));
 }
 
-/// asterisk-form is for `OPTIONS` alone.
+/// A target in asterisk-form is for `OPTIONS` alone.
 #[test]
 fn s3_2_4_asterisk_form_is_for_options_alone() {
     let pair = Pair::new(ok("ok"));
@@ -131,7 +131,7 @@ fn s3_2_4_options_for_a_whole_server_in_absolute_form() {
     }
 }
 
-/// It MUST do so only if the path is really empty, and not if it is `/`.
+/// `OPTIONS` with a target in absolute-form whose path is `/` is about that path, and is to be forwarded so.
 ///
 /// Deviation: `OPTIONS http://host/` goes on as `OPTIONS *` as well. `http::Uri` does not tell the two apart.
 #[test]
