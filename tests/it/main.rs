@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may panic, and nobody depends on it")]
 
 mod admin;
+mod advisories;
 mod balancing;
 mod bodies;
 mod cli;
