@@ -11,7 +11,7 @@ use std::time::Duration;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncRead;
+use tokio::io::{AsyncRead, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::deadline::{Deadline, Sweep};
@@ -194,6 +194,8 @@ fn provoke(request: &http::Request<hyper::body::Incoming>) {
 /// connection were closed upon bytes unread, the answer might be lost on its way (RFC 9112 section 9.6).
 async fn linger(mut stream: TcpStream, deadline: &Deadline) {
     let mut nowhere = vec![0; 16 * 1024];
+    // hyper has not, where it left a connection to whoever upgrades it, or had nothing to say.
+    let _ = stream.shutdown().await;
     deadline.arm(LINGER);
     poll_fn(|cx| {
         deadline.watch(cx.waker());
