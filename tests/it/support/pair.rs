@@ -77,6 +77,7 @@ impl Pair {
             let _ = client.writer().write_all(request.as_ref());
             let response = client.try_response().unwrap_or_else(|error| panic!("{shown:?}: {error}"));
             assert_eq!(response.status, status, "{shown:?}");
+            assert!(client.is_at_end(), "{shown:?}: the connection goes on");
             assert_eq!(String::from_utf8_lossy(&self.backend.take_received()), "", "{shown:?} went on");
         }
     }
