@@ -11,6 +11,8 @@ use crate::balance::lease::Signal;
 /// Why evenkeel answered a request itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
+    /// 200: an `OPTIONS` request that was to go no further.
+    LastRecipient,
     /// 400: the request broke the rules of HTTP.
     BadRequest,
     /// 404: no pool for this host and path.
@@ -47,7 +49,8 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of their counters.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
+        Self::LastRecipient,
         Self::BadRequest,
         Self::NoPool,
         Self::Method,
@@ -69,6 +72,7 @@ impl Cause {
     /// The status that clients get.
     pub const fn status(self) -> u16 {
         match self {
+            Self::LastRecipient => 200,
             Self::BadRequest => 400,
             Self::NoPool => 404,
             Self::Method => 405,
@@ -85,6 +89,7 @@ impl Cause {
     /// The cause in words, for clients and operators alike. Says nothing of the request itself.
     pub const fn words(self) -> &'static str {
         match self {
+            Self::LastRecipient => "OPTIONS that was to go no further",
             Self::BadRequest => "malformed request",
             Self::NoPool => "no pool for this host and path",
             Self::Method => "method not supported",

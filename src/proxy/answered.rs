@@ -47,10 +47,13 @@ impl Answered {
         let mut response = Response::new(Body::Empty);
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
-        if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        // Fields for one hop, but to be told on the next one as well (RFC 9110 sections 15.2.2 and 15.5.22).
+        if head.websocket && matches!(head.status, StatusCode::SWITCHING_PROTOCOLS | StatusCode::UPGRADE_REQUIRED) {
             let headers = response.headers_mut();
             headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
             headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        }
+        if head.status == StatusCode::SWITCHING_PROTOCOLS {
             *client.tunnel.borrow_mut() = Some(Box::new(Tunnel { claim, connection, early: rest, idle }));
             return response;
         }
@@ -79,6 +82,7 @@ impl Answered {
                 keep_alive: head.keep_alive,
                 input: rest,
                 decoder: Decoder::new(head.framing),
+                named: head.named,
                 unsent: (!upload.is_done()).then(|| Unsent { upload, body: body.take() }),
                 idle,
             }))

@@ -11,7 +11,7 @@ use http_body::{Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::client::Client;
-use super::headers::may_trail;
+use super::headers::strip_trailers;
 use super::request_body::RequestBody;
 use super::upload::Upload;
 use super::upstream::Connection;
@@ -126,6 +126,8 @@ pub(super) struct Stream {
     pub(super) input: Bytes,
     /// Finds the end.
     pub(super) decoder: Decoder,
+    /// Fields that may not trail because `Connection` named them.
+    pub(super) named: Vec<String>,
     /// What of the request is not sent yet.
     pub(super) unsent: Option<Unsent>,
     /// How long nothing may come.
@@ -148,10 +150,7 @@ impl Stream {
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
                 Ok(Step::Trailers(mut trailers)) => {
-                    let banned: Vec<_> = trailers.keys().filter(|name| !may_trail(name)).cloned().collect();
-                    for name in banned {
-                        trailers.remove(name);
-                    }
+                    strip_trailers(&mut trailers, &self.named);
                     self.end(None);
                     return Poll::Ready(Some(Ok(Frame::trailers(trailers))));
                 }

@@ -43,6 +43,8 @@ pub(super) struct Client {
     pub(super) deadline: Rc<Deadline>,
     /// Left by the handler of a request that was upgraded.
     pub(super) tunnel: RefCell<Option<Box<Tunnel>>>,
+    /// Whether only the end of the connection tells the client where its answer ends.
+    pub(super) ends_with_answer: Cell<bool>,
     timeouts: ClientTimeouts,
     phase: Cell<Phase>,
     write_blocked: Cell<bool>,
@@ -57,16 +59,18 @@ impl Client {
     pub(super) fn new(peer: Peer, stream: TcpStream, sweep: &Rc<Sweep>, timeouts: ClientTimeouts) -> Self {
         let deadline = sweep.register();
         deadline.arm(timeouts.client_header);
+        let [ends_with_answer, write_blocked, unread, more_waits] = [const { Cell::new(false) }; 4];
         Self {
             peer,
             stream: RefCell::new(stream),
             deadline,
             tunnel: RefCell::default(),
+            ends_with_answer,
             timeouts,
             phase: Cell::new(Phase::Asleep),
-            write_blocked: Cell::new(false),
-            unread: Cell::new(false),
-            more_waits: Cell::new(false),
+            write_blocked,
+            unread,
+            more_waits,
         }
     }
 
@@ -83,8 +87,8 @@ impl Client {
         self.unread.set(false);
     }
 
-    /// Whether something of the last request was never read.
-    pub(super) fn has_unread(&self) -> bool {
+    /// Whether something of the present request is still to be read.
+    pub(super) fn is_unread(&self) -> bool {
         self.unread.get()
     }
 

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::client::Client;
@@ -99,11 +99,16 @@ async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, ahead: Bytes) -> Opt
     let malformed = match &ended {
         // An empty view of a buffer would keep all of it.
         Ended::Asleep => return Some(if parts.read_buf.is_empty() { Bytes::new() } else { parts.read_buf }),
-        Ended::Abandoned => return None,
         Ended::Done(Ok(())) => None,
         Ended::Done(Err(error)) if error.is_parse_too_large() => Some(Cause::HeadTooLarge),
         Ended::Done(Err(error)) if error.is_parse() => Some(Cause::BadRequest),
-        Ended::Done(Err(_)) => return None,
+        Ended::Done(Err(_)) | Ended::Abandoned => {
+            if client.ends_with_answer.get() {
+                // RFC 9112 section 8: closed in good order, half an answer would look whole.
+                let _ = client.stream.borrow().set_zero_linger();
+            }
+            return None;
+        }
     };
     // hyper has answered these itself.
     if let Some(cause) = malformed {
@@ -112,7 +117,7 @@ async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, ahead: Bytes) -> Opt
     let tunnel = client.tunnel.take().filter(|_| malformed.is_none());
     if let Some(tunnel) = tunnel {
         tunnel.run(&client.stream, parts.read_buf, &client.deadline).await;
-    } else if malformed.is_some() || client.has_unread() {
+    } else if malformed.is_some() || client.is_unread() {
         linger(client).await;
     }
     None
@@ -130,6 +135,8 @@ fn provoke(request: &http::Request<hyper::body::Incoming>) {
 /// connection were closed upon bytes unread, the answer might be lost on its way (RFC 9112 section 9.6).
 async fn linger(client: &Client) {
     let mut nowhere = vec![0; 16 * 1024];
+    // hyper has not, where it left a connection to whoever upgrades it, or had nothing to say.
+    let _ = poll_fn(|cx| Pin::new(&mut *client.stream.borrow_mut()).poll_shutdown(cx)).await;
     client.deadline.arm(LINGER);
     poll_fn(|cx| {
         client.deadline.watch(cx.waker());

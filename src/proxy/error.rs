@@ -1,7 +1,7 @@
 //! The answers that evenkeel gives itself. The only place in the data plane that makes one.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
 use super::body::Body;
@@ -35,8 +35,16 @@ pub(super) fn answer(cause: Cause, request_id: &RequestId<'_>) -> Response<Body>
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
-    if status == StatusCode::METHOD_NOT_ALLOWED {
-        headers.insert(http::header::ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"));
+    if matches!(cause, Cause::Method | Cause::LastRecipient) {
+        headers.insert(ALLOW, HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH"));
+    }
+    if is_doubtful(cause) {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response
+}
+
+/// Whether the request was refused before all of it was understood: then nobody knows for certain where the next one begins.
+fn is_doubtful(cause: Cause) -> bool {
+    matches!(cause, Cause::BadRequest | Cause::Method | Cause::RequestTimeout | Cause::UriTooLong)
 }

@@ -55,7 +55,7 @@ pub(super) struct Exchange<'a> {
     pub(super) body: &'a mut RequestBody,
     /// Its method.
     pub(super) method: &'a Method,
-    /// Whether the backend may switch protocols: it has been asked to.
+    /// Whether the backend may switch to WebSocket: it has been asked to.
     pub(super) may_switch: bool,
     /// Its claim on the backend.
     pub(super) lease: &'a Lease,
@@ -131,7 +131,7 @@ impl Exchange<'_> {
                     return Ok(None);
                 }
                 Parsed::Head(head, rest) if is_interim(head.status) => bytes = rest,
-                Parsed::Head(head, _) if head.status == StatusCode::SWITCHING_PROTOCOLS && !self.may_switch => return Err(bad),
+                Parsed::Head(head, _) if is_switch(head.status) && !(self.may_switch && head.websocket) => return Err(bad),
                 Parsed::Head(head, rest) => return Ok(Some((head, rest))),
             }
         }
@@ -151,5 +151,9 @@ impl Exchange<'_> {
 }
 
 fn is_interim(status: StatusCode) -> bool {
-    status.is_informational() && status != StatusCode::SWITCHING_PROTOCOLS
+    status.is_informational() && !is_switch(status)
+}
+
+fn is_switch(status: StatusCode) -> bool {
+    status == StatusCode::SWITCHING_PROTOCOLS
 }

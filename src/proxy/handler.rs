@@ -5,9 +5,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
 
-use http::header::HeaderValue;
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderValue};
 use http::request::Parts;
-use http::{Request, Response};
+use http::{Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -52,7 +52,7 @@ pub(super) async fn handle(
     let answer = match find(&worker, &parts) {
         Ok((checked, upstream)) => {
             let patience = Patience { client: worker.config.timeouts, upstream: upstream.config().timeouts };
-            let body = RequestBody::new(body, upstream.config().retry.replay_body);
+            let body = RequestBody::new(body, &parts.headers, upstream.config().retry.replay_body);
             let request_id = &request_id;
             let service = Service {
                 worker: &worker,
@@ -73,11 +73,20 @@ pub(super) async fn handle(
         }
         Err(cause) => Err((cause, &worker.tally.unrouted)),
     };
-    let response = answer.unwrap_or_else(|(cause, answers)| {
+    let mut response = answer.unwrap_or_else(|(cause, answers)| {
         answers.count(cause);
         error::answer(cause, &request_id)
     });
-    if !matches!(response.body(), Body::Stream(_)) {
+    let streams = matches!(response.body(), Body::Stream(_));
+    if parts.version == Version::HTTP_10 {
+        // RFC 9112 section 9.3: no connection persists with an old client. hyper closes it after an old answer.
+        *response.version_mut() = Version::HTTP_10;
+        client.ends_with_answer.set(streams && !response.headers().contains_key(CONTENT_LENGTH));
+    } else if !streams && client.is_unread() {
+        // Section 9.6: the connection will be closed, and who is still sending should hear of it.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    if !streams {
         client.end_request();
     }
     worker.spare_headers.put(parts.headers);

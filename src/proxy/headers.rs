@@ -6,14 +6,16 @@
 use std::io::Write;
 use std::net::IpAddr;
 
-use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, MAX_FORWARDS};
 use http::request::Parts;
+use http::{Method, Version};
 use ipnet::IpNet;
 
 use super::request::{Checked, RequestFraming, is_hop_by_hop, tokens};
 
-/// Our name in `Via`.
+/// Our name in `Via`, after the version in which a request came.
 const VIA: &[u8] = b"via: 1.1 evenkeel\r\n";
+const VIA_OLD: &[u8] = b"via: 1.0 evenkeel\r\n";
 
 /// Who sent a request, as far as forwarding is concerned.
 #[derive(Debug)]
@@ -71,9 +73,13 @@ pub(super) fn write_request_head(
     }
 
     let named = if checked.has_connection { named_by_connection(headers) } else { Vec::new() };
+    let counts = checked.forwards_left.is_some();
     for (name, value) in headers {
         let name = name.as_str();
-        let stays_here = is_ours(name) || is_hop_by_hop(name) || is_forwarding(name, peer.trusted);
+        let stays_here = is_ours(name)
+            || is_hop_by_hop(name)
+            || is_forwarding(name, peer.trusted)
+            || (counts && name == MAX_FORWARDS.as_str());
         if !(stays_here || named.iter().any(|n| n == name)) {
             field(out, name.as_bytes(), value.as_bytes());
         }
@@ -84,8 +90,11 @@ pub(super) fn write_request_head(
         RequestFraming::Length(n) => write!(out, "content-length: {n}\r\n").expect("writing to memory succeeds"),
         RequestFraming::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
     }
+    if let Some(n) = checked.forwards_left {
+        write!(out, "max-forwards: {n}\r\n").expect("writing to memory succeeds");
+    }
     write_forwarded(out, headers, checked, peer);
-    out.extend_from_slice(VIA);
+    out.extend_from_slice(if parts.version == Version::HTTP_10 { VIA_OLD } else { VIA });
     field(out, b"x-request-id", request_id);
     if checked.websocket {
         out.extend_from_slice(b"connection: upgrade\r\nupgrade: websocket\r\n");
@@ -97,7 +106,7 @@ pub(super) fn write_request_head(
 fn write_target(out: &mut Vec<u8>, parts: &Parts) {
     let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
     // RFC 9112 section 3.2.4: OPTIONS for a whole server, in absolute-form.
-    let whole_server = target == "/" && parts.method == http::Method::OPTIONS && parts.uri.authority().is_some();
+    let whole_server = target == "/" && parts.method == Method::OPTIONS && parts.uri.authority().is_some();
     let target = if whole_server { "*" } else { target };
     // Section 3.2.1: in absolute-form the path may be missing (`http://host?query`), in origin-form it may not.
     if target.starts_with('?') {
@@ -132,7 +141,7 @@ fn field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 
 /// Whether a field may travel as a trailer: not if it frames or routes a message, belongs to one hop (RFC 9110 section
 /// 6.5.1), or is ours to write.
-pub(super) fn may_trail(name: &HeaderName) -> bool {
+fn may_trail(name: &HeaderName) -> bool {
     let name = name.as_str();
     let describes_the_body = matches!(name, "content-encoding" | "content-type" | "content-range" | "trailer");
     let is_credential = matches!(name, "authorization" | "cookie" | "set-cookie");
@@ -164,8 +173,17 @@ fn is_forwarding(name: &str, trusted: bool) -> bool {
     }
 }
 
+/// Removes from a message's trailers what may not travel as one, or was `named` by its `Connection`.
+pub(super) fn strip_trailers(trailers: &mut HeaderMap, named: &[String]) {
+    let stays = |name: &HeaderName| may_trail(name) && !named.iter().any(|n| n == name.as_str());
+    let banned: Vec<_> = trailers.keys().filter(|name| !stays(name)).cloned().collect();
+    for name in banned {
+        trailers.remove(name);
+    }
+}
+
 /// Fields named by `Connection` beyond the usual ones. Almost always empty.
-fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
+pub(super) fn named_by_connection(headers: &HeaderMap) -> Vec<String> {
     headers.get_all(CONNECTION).iter().flat_map(|line| named_by(line.as_bytes())).collect()
 }
 
@@ -212,6 +230,12 @@ mod tests {
     }
 
     #[test]
+    fn via_tells_the_version_that_came() {
+        let lines = forwarded(Request::get("/").version(Version::HTTP_10).header("Host", "h"), false);
+        assert!(lines.contains(&"via: 1.0 evenkeel".to_owned()), "{lines:?}");
+    }
+
+    #[test]
     fn targets_in_absolute_form() {
         for (method, target, line) in [
             ("GET", "http://h/a?b", "GET /a?b HTTP/1.1"),
@@ -234,6 +258,10 @@ mod tests {
         for name in ["content-length", "host", "transfer-encoding", "x-forwarded-for", "x_forwarded_for", "x-request-id"] {
             assert!(!may(name), "{name}");
         }
+        let field = |name| (HeaderName::from_static(name), HeaderValue::from_static("1"));
+        let mut trailers: HeaderMap = ["x-a", "te", "x-b"].map(field).into_iter().collect();
+        strip_trailers(&mut trailers, &["x-a".to_owned()]);
+        assert_eq!(trailers.keys().collect::<Vec<_>>(), ["x-b"]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What hyper lets through and we do not: the checks of a request's target, host and framing, made once per request.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, MAX_FORWARDS, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::{Authority, Uri};
 use http::{Method, Version, header};
@@ -31,6 +31,8 @@ pub(super) struct Checked<'a> {
     pub(super) websocket: bool,
     /// Whether there is a `Connection` field, which may name others that are not to be forwarded.
     pub(super) has_connection: bool,
+    /// How often it may be forwarded after us, if it says so.
+    pub(super) forwards_left: Option<u64>,
 }
 
 impl<'a> Checked<'a> {
@@ -80,7 +82,7 @@ impl<'a> Deciding<'a> {
 /// Checks a request.
 ///
 /// # Errors
-/// What the client did wrong: `BadRequest`, `Method` or `UriTooLong`.
+/// What the client did wrong (`BadRequest`, `Method` or `UriTooLong`), or `LastRecipient`.
 pub(super) fn check(parts: &Parts, uri_bytes: usize) -> Result<Checked<'_>, Cause> {
     if parts.method == Method::CONNECT || parts.method == Method::TRACE {
         return Err(Cause::Method);
@@ -93,7 +95,8 @@ pub(super) fn check(parts: &Parts, uri_bytes: usize) -> Result<Checked<'_>, Caus
     let (host, host_len) = host(parts, fields.host)?;
     let framing = framing(&fields)?;
     let websocket = asks_for_websocket(parts, &fields, framing)?;
-    Ok(Checked { host, host_len, framing, websocket, has_connection: fields.has_connection })
+    let forwards_left = forwards_left(parts)?;
+    Ok(Checked { host, host_len, framing, websocket, has_connection: fields.has_connection, forwards_left })
 }
 
 fn target_len(uri: &Uri) -> usize {
@@ -154,16 +157,31 @@ fn framing(fields: &Deciding<'_>) -> Result<RequestFraming, Cause> {
     digits.parse().map(RequestFraming::Length).map_err(|_| Cause::BadRequest)
 }
 
-/// Only `websocket` is ever forwarded as an upgrade (RFC 6455), and only for a GET without body.
+/// Only `websocket` is ever forwarded as an upgrade (RFC 6455), and only for a GET without body. In HTTP/1.0 there are none
+/// (RFC 9110 section 7.8).
 fn asks_for_websocket(parts: &Parts, fields: &Deciding<'_>, framing: RequestFraming) -> Result<bool, Cause> {
-    let upgrades = fields.upgrade.is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"websocket"));
-    if !upgrades || !connection_names(&parts.headers, "upgrade") {
+    let upgrades = fields.upgrade.is_some_and(|v| is_websocket(v.as_bytes()));
+    if !upgrades || parts.version != Version::HTTP_11 || !connection_names(&parts.headers, "upgrade") {
         return Ok(false);
     }
-    if parts.method != Method::GET || parts.version != Version::HTTP_11 || framing != RequestFraming::None {
+    if parts.method != Method::GET || framing != RequestFraming::None {
         return Err(Cause::BadRequest);
     }
     Ok(true)
+}
+
+/// `Max-Forwards`, less our own forward (RFC 9110 section 7.6.2). It counts for `OPTIONS`, since `TRACE` is not forwarded.
+fn forwards_left(parts: &Parts) -> Result<Option<u64>, Cause> {
+    if parts.method != Method::OPTIONS {
+        return Ok(None);
+    }
+    let forwards = parts.headers.get(MAX_FORWARDS).and_then(|n| n.to_str().ok()?.parse::<u64>().ok());
+    forwards.map(|n| n.checked_sub(1).ok_or(Cause::LastRecipient)).transpose()
+}
+
+/// Whether `Upgrade` names WebSocket, and nothing else.
+pub(super) fn is_websocket(upgrade: &[u8]) -> bool {
+    upgrade.eq_ignore_ascii_case(b"websocket")
 }
 
 /// Whether any `Connection` line lists `token`.
@@ -267,6 +285,18 @@ mod tests {
         assert_eq!(of("GET", &[host, ("connection", "upgrade"), ("upgrade", "h2c")]), Ok(false));
         let with_body = [host, ("connection", "upgrade"), ("upgrade", "websocket"), ("content-length", "3")];
         assert_eq!(of("GET", &with_body), Err(Cause::BadRequest));
+        let mut old = parts("GET", "/", &[host, ("connection", "upgrade"), ("upgrade", "websocket")]);
+        old.version = Version::HTTP_10;
+        assert_eq!(check(&old, 64).map(|c| c.websocket), Ok(false));
+    }
+
+    #[test]
+    fn forwards() {
+        let of = |method, n| check(&parts(method, "/", &[("host", "a"), ("max-forwards", n)]), 64).map(|c| c.forwards_left);
+        assert_eq!(of("OPTIONS", "2"), Ok(Some(1)));
+        assert_eq!(of("OPTIONS", "0"), Err(Cause::LastRecipient));
+        assert_eq!(of("OPTIONS", "many"), Ok(None));
+        assert_eq!(of("GET", "0"), Ok(None));
     }
 
     #[test]

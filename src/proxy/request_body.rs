@@ -10,6 +10,8 @@ use http::HeaderMap;
 use http_body::Body as _;
 use hyper::body::Incoming;
 
+use super::headers::{named_by_connection, strip_trailers};
+
 /// What the client did wrong in the middle of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientFault {
@@ -36,7 +38,7 @@ impl ClientFault {
 pub(super) enum Part {
     /// Bytes, not empty.
     Data(Bytes),
-    /// Trailer fields; nothing follows.
+    /// The trailer fields that go on; nothing follows.
     Trailers(HeaderMap),
     /// The end.
     End,
@@ -55,18 +57,30 @@ pub(super) struct RequestBody {
     complete: bool,
     /// How much of `kept` has been sent in this attempt.
     position: usize,
+    /// Fields that may not trail because `Connection` named them.
+    named: Vec<String>,
 }
 
 impl RequestBody {
-    /// A body of which up to `limit` bytes are kept.
-    pub(super) fn new(incoming: Incoming, limit: usize) -> Self {
+    /// The body of a request with these fields, of which up to `limit` bytes are kept.
+    pub(super) fn new(incoming: Incoming, headers: &HeaderMap, limit: usize) -> Self {
         let ended = incoming.is_end_stream();
-        Self { incoming: Some(incoming), ended, kept: Vec::new(), kept_bytes: 0, limit, complete: true, position: 0 }
+        let named = if ended { Vec::new() } else { named_by_connection(headers) };
+        Self { incoming: Some(incoming), ended, limit, named, ..Self::empty() }
     }
 
     /// No body, or one that has been read before and was empty.
     pub(super) fn empty() -> Self {
-        Self { incoming: None, ended: true, kept: Vec::new(), kept_bytes: 0, limit: 0, complete: true, position: 0 }
+        Self {
+            incoming: None,
+            ended: true,
+            kept: Vec::new(),
+            kept_bytes: 0,
+            limit: 0,
+            complete: true,
+            position: 0,
+            named: Vec::new(),
+        }
     }
 
     /// Takes the body out; what stays is empty.
@@ -112,7 +126,9 @@ impl RequestBody {
                     self.ended = true;
                     // Trailers are not kept: a request that has them is sent once.
                     self.complete = false;
-                    return Poll::Ready(frame.into_trailers().map_or(Ok(Part::End), |t| Ok(Part::Trailers(t))));
+                    let Ok(mut trailers) = frame.into_trailers() else { return Poll::Ready(Ok(Part::End)) };
+                    strip_trailers(&mut trailers, &self.named);
+                    return Poll::Ready(Ok(Part::Trailers(trailers)));
                 }
             }
         }

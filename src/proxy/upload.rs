@@ -8,7 +8,6 @@ use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use tokio::io::AsyncWrite;
 
-use super::headers::may_trail;
 use super::request_body::{ClientFault, Part, RequestBody};
 use super::upstream::Connection;
 
@@ -127,7 +126,7 @@ impl Upload {
         self.stage = Stage::Rest;
         if self.chunked {
             out.extend_from_slice(if self.chunk_open { b"\r\n0\r\n" } else { b"0\r\n" });
-            for (name, value) in trailers.into_iter().flatten().filter(|(name, _)| may_trail(name)) {
+            for (name, value) in trailers.into_iter().flatten() {
                 out.extend_from_slice(name.as_str().as_bytes());
                 out.extend_from_slice(b": ");
                 out.extend_from_slice(value.as_bytes());

@@ -5,15 +5,21 @@
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may panic, and nobody depends on it")]
 
 mod admin;
+mod advisories;
 mod balancing;
 mod bodies;
 mod cli;
+mod conformance;
 mod dashboard;
 mod failures;
-mod headers;
 mod health;
 mod layers;
 mod readme;
+mod request_ids;
+mod rfc6455;
+mod rfc7239;
+mod rfc9110;
+mod rfc9112;
 mod shutdown;
 mod support;
 mod upgrade;

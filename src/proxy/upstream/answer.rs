@@ -3,11 +3,11 @@
 use std::mem::MaybeUninit;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE};
 use http::{Method, StatusCode};
 
 use super::super::headers::named_by;
-use super::super::request::{is_hop_by_hop, tokens};
+use super::super::request::{is_hop_by_hop, is_websocket, tokens};
 
 /// Longest head of an answer.
 pub(crate) const MAX_HEAD: usize = 64 * 1024;
@@ -36,6 +36,10 @@ pub(crate) struct Head {
     /// Its fields as they came, without those that belonged to the hop between the backend and us, and without a
     /// `Content-Length` that `Transfer-Encoding` overrides.
     pub(crate) headers: HeaderMap,
+    /// What `Connection` named, for the trailers.
+    pub(crate) named: Vec<String>,
+    /// Whether it speaks of an upgrade to WebSocket.
+    pub(crate) websocket: bool,
     /// Its body.
     pub(crate) framing: Framing,
     /// Whether the connection may serve another request.
@@ -59,7 +63,10 @@ pub(crate) enum Parsed {
 pub(crate) fn parse(bytes: Bytes, method: &Method, empty: impl FnOnce() -> HeaderMap) -> Result<Parsed, BadAnswer> {
     let mut fields = [const { MaybeUninit::uninit() }; MAX_HEADERS];
     let mut response = httparse::Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, &bytes, &mut fields);
+    let mut config = httparse::ParserConfig::default();
+    // RFC 9112 section 5.1: it is to be removed, and what it stood before counts.
+    config.allow_spaces_after_header_name_in_responses(true);
+    let parsed = config.parse_response_with_uninit_headers(&mut response, &bytes, &mut fields);
     let len = match parsed {
         Ok(httparse::Status::Complete(len)) if len <= MAX_HEAD => len,
         Ok(httparse::Status::Partial) if bytes.len() < MAX_HEAD => return Ok(Parsed::Partial(bytes)),
@@ -89,7 +96,8 @@ pub(crate) fn parse(bytes: Bytes, method: &Method, empty: impl FnOnce() -> Heade
         headers.remove(CONTENT_LENGTH);
     }
     let keep_alive = http_11 && framing != Framing::ToEnd && !hop.close;
-    Ok(Parsed::Head(Head { status, headers, framing, keep_alive }, bytes.slice(len..)))
+    let head = Head { status, headers, named: hop.named, websocket: hop.upgrade && hop.websocket, framing, keep_alive };
+    Ok(Parsed::Head(head, bytes.slice(len..)))
 }
 
 /// What an answer says to us alone.
@@ -97,7 +105,12 @@ pub(crate) fn parse(bytes: Bytes, method: &Method, empty: impl FnOnce() -> Heade
 struct Hop<'a> {
     length: Option<&'a [u8]>,
     coding: Option<&'a [u8]>,
+    /// Whether `Connection` lists it.
     close: bool,
+    /// The same.
+    upgrade: bool,
+    /// Whether that would be to WebSocket.
+    websocket: bool,
     /// Fields that are for us too, because `Connection` names them.
     named: Vec<String>,
 }
@@ -118,9 +131,12 @@ impl<'a> Hop<'a> {
                 }
             }
             CONNECTION => {
-                self.close |= tokens(value).any(|token| token.eq_ignore_ascii_case("close"));
+                let lists = |option: &str| tokens(value).any(|token| token.eq_ignore_ascii_case(option));
+                self.close |= lists("close");
+                self.upgrade |= lists("upgrade");
                 self.named.extend(named_by(value));
             }
+            UPGRADE => self.websocket = is_websocket(value),
             _ => return Ok(is_hop_by_hop(name.as_str())),
         }
         Ok(true)
@@ -172,6 +188,8 @@ mod tests {
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: x, Close\r\n\r\n", Length(5), false),
             ("HTTP/1.1 200 OK\r\n\r\n", ToEnd, false),
             ("HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\n", Length(5), false),
+            ("HTTP/1.1 200 OK\r\nContent-Length : 5\r\n\r\n", Length(5), true),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding\t : chunked\r\n\r\n", Chunked, true),
             ("HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", None, true),
             ("HTTP/1.1 304 No\r\nContent-Length: 5\r\n\r\n", None, true),
             ("HTTP/1.1 100 Continue\r\n\r\n", None, true),
@@ -220,6 +238,21 @@ mod tests {
             panic!("complete")
         };
         assert_eq!(rest, "hi");
+    }
+
+    #[test]
+    fn upgrades() {
+        for (fields, websocket) in [
+            ("Connection: Upgrade\r\nUpgrade: WebSocket", true),
+            ("Upgrade: websocket\r\nConnection: x\r\nConnection: upgrade", true),
+            ("Upgrade: websocket", false),
+            ("Connection: upgrade\r\nUpgrade: h2c", false),
+            ("Connection: upgrade", false),
+        ] {
+            let text = Bytes::from(format!("HTTP/1.1 101 Switching Protocols\r\n{fields}\r\n\r\n"));
+            let Ok(Parsed::Head(head, _)) = parse(text, &Method::GET, HeaderMap::new) else { panic!("complete") };
+            assert_eq!(head.websocket, websocket, "{fields}");
+        }
     }
 
     #[test]

@@ -106,6 +106,18 @@ impl<S: Read + Write> Client<S> {
         self.wire.some()
     }
 
+    /// Reads exactly as many bytes as expected.
+    #[track_caller]
+    pub fn hear(&mut self, expected: impl AsRef<[u8]>) {
+        let mut heard = Vec::new();
+        while heard.len() < expected.as_ref().len() {
+            let piece = self.some().unwrap();
+            assert!(!piece.is_empty(), "the connection ended after {}", heard.escape_ascii());
+            heard.extend(piece);
+        }
+        assert_eq!(heard, expected.as_ref());
+    }
+
     /// Whether the other side has closed in good order and sent nothing more.
     pub fn is_at_end(&mut self) -> bool {
         self.wire.some().is_ok_and(|rest| rest.is_empty())

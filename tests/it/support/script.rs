@@ -18,6 +18,8 @@ pub enum Step {
     Trickle(Vec<u8>),
     /// Waits until the test opens the gate.
     Hold(Gate),
+    /// Opens a gate, for the test to know that the script is so far.
+    Tell(Gate),
     /// Does nothing until the other side leaves.
     Stall,
     /// Sends back whatever comes, until the other side says it is done.

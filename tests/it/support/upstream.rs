@@ -1,6 +1,6 @@
 //! Scripted backends: each plays a [`Script`] and keeps a ledger of every request it received.
 
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::thread;
@@ -41,6 +41,7 @@ struct Shared {
     turned: Condvar,
     script: Mutex<Script>,
     ledger: Mutex<Vec<Request>>,
+    received: Mutex<Vec<u8>>,
     connections: Mutex<Vec<Weak<TcpStream>>>,
 }
 
@@ -68,6 +69,7 @@ pub fn deaf(script: Script) -> Upstream {
         turned: Condvar::new(),
         script: Mutex::new(script),
         ledger: Mutex::default(),
+        received: Mutex::default(),
         connections: Mutex::default(),
     });
     thread::spawn({
@@ -114,6 +116,11 @@ impl Upstream {
     /// Everything received so far.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.ledger.lock().unwrap().clone()
+    }
+
+    /// Every byte received since this was asked last, in the order of arrival over all connections.
+    pub fn take_received(&self) -> Vec<u8> {
+        std::mem::take(&mut self.shared.received.lock().unwrap())
     }
 
     /// How many requests it has received.
@@ -190,7 +197,7 @@ impl Shared {
     fn converse(&self, mut stream: &TcpStream, connection: usize) -> io::Result<()> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(DEADLINE))?;
-        let mut wire = Wire::new(stream);
+        let mut wire = Wire::new(Tap { stream, received: &self.received });
         while let Some(head) = wire.head()? {
             let framing = head.framing(Framing::Length(0))?;
             let index = self.record(connection, head);
@@ -209,6 +216,7 @@ impl Shared {
                         }
                     }
                     Step::Hold(gate) => gate.pass(),
+                    Step::Tell(gate) => gate.open(),
                     Step::Stall => {
                         let ended = io::copy(&mut stream, &mut io::sink());
                         let left = !ended.is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock);
@@ -236,12 +244,36 @@ impl Shared {
     }
 }
 
-fn echo(wire: &mut Wire<&TcpStream>, mut to: &TcpStream) -> io::Result<()> {
+fn echo(wire: &mut Wire<Tap<'_>>, mut to: &TcpStream) -> io::Result<()> {
     loop {
         let piece = wire.some()?;
         if piece.is_empty() {
             return Ok(());
         }
         to.write_all(&piece)?;
+    }
+}
+
+/// A connection of which every byte read is noted.
+struct Tap<'a> {
+    stream: &'a TcpStream,
+    received: &'a Mutex<Vec<u8>>,
+}
+
+impl Read for Tap<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let n = self.stream.read(into)?;
+        self.received.lock().unwrap().extend_from_slice(&into[..n]);
+        Ok(n)
+    }
+}
+
+impl Write for Tap<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
     }
 }
