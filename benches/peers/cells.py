@@ -2,41 +2,69 @@
 
 import dataclasses
 
-from load import Load
+from configs import Entrant
+from idle import Idle
+from load import Requests
+from outcome import AtMost, NoWorse, Target
 
-
-@dataclasses.dataclass(frozen=True)
-class Target:
-    """A bound on evenkeel's median of a figure, in relation to the best of the others."""
-
-    figure: str
-    ratio: float
+PEERS = (Entrant("nginx", "nginx"), Entrant("haproxy", "haproxy"), Entrant("evenkeel", "evenkeel"))
+# Evenkeel's buffers grow with the answer; these peers have to be told.
+ROOMY = tuple(dataclasses.replace(peer, large_buffers=True) for peer in PEERS)
 
 
 @dataclasses.dataclass(frozen=True)
 class Cell:
+    """The targets bound the last entrant, in relation to the best of those before it."""
+
     name: str
     what: str
-    load: Load
-    workers: int = 1
+    load: Requests | Idle
     targets: tuple[Target, ...] = ()
-    peers: tuple[str, ...] = ("nginx", "haproxy", "evenkeel")
+    workers: int = 1
+    entrants: tuple[Entrant, ...] = PEERS
 
 
-def cpu(ratio: float) -> Target:
-    return Target("cpu", ratio)
+def cpu(ratio: float) -> tuple[Target, ...]:
+    return (AtMost("cpu", ratio), NoWorse("rate"), NoWorse("p99"))
 
 
-def user(ratio: float) -> Target:
-    return Target("user", ratio)
-
+SMALL = (*cpu(0.97), AtMost("user", 0.85))
 
 CELLS = (
-    Cell("100B", "100 B", Load(), targets=(cpu(0.97), user(0.85))),
-    Cell("10kB", "10 kB", Load("/10kB"), targets=(cpu(0.90),)),
-    Cell("100kB", "100 kB", Load("/100kB"), targets=(cpu(0.70),)),
-    Cell("1MB", "1 MB", Load("/1MB"), targets=(cpu(0.55),)),
-    Cell("workers", "100 B, 2 workers", Load(), workers=2, targets=(cpu(0.97), user(0.85))),
-    Cell("connections", "100 B, 512 connections", Load(connections=512), targets=(cpu(0.97), user(0.85))),
-    Cell("close", "100 B, a connection for each request", Load(close=True), targets=(cpu(1.00),)),
+    Cell("100B", "100 B", Requests(), SMALL),
+    Cell("workers", "100 B, 2 workers", Requests(), SMALL, workers=2),
+    Cell("connections", "100 B, 512 connections", Requests(connections=512), SMALL),
+    Cell("close", "100 B, a connection for each request", Requests(close=True), cpu(1.00)),
+    Cell("10kB", "10 kB", Requests("/10kB"), cpu(0.90)),
+    Cell("100kB", "100 kB", Requests("/100kB"), cpu(0.70)),
+    Cell("1MB", "1 MB", Requests("/1MB"), cpu(0.55)),
+    Cell("10kB-roomy", "10 kB, the others with 64 KiB buffers", Requests("/10kB"), entrants=ROOMY),
+    Cell("100kB-roomy", "100 kB, the others with 64 KiB buffers", Requests("/100kB"), entrants=ROOMY),
+    Cell("1MB-roomy", "1 MB, the others with 64 KiB buffers", Requests("/1MB"), entrants=ROOMY),
+    Cell("post-10kB", "POST of 10 kB", Requests("/upload", post=10_000), cpu(0.97)),
+    Cell("post-1MB", "POST of 1 MB", Requests("/upload", post=1_000_000), cpu(0.97)),
+    Cell("idle", "an idle connection, of 3,000", Idle(), (AtMost("each", 1.2, absolute=True),)),
+    Cell(
+        "backends",
+        "1,000 backends to 3, checked once an hour",
+        Requests(),
+        (AtMost("cpu", 1.03),),
+        entrants=(
+            Entrant("3", "evenkeel", check_interval="1h"),
+            Entrant("1000", "evenkeel", check_interval="1h", backends=1000),
+        ),
+    ),
+    Cell(
+        "backends-checked",
+        "1,000 backends to 3, each checked every 2 s",
+        Requests(),
+        entrants=(Entrant("3", "evenkeel"), Entrant("1000", "evenkeel", backends=1000)),
+    ),
+    Cell(
+        "dashboard",
+        "the dashboard in a terminal of 120x36 to `serve`",
+        Requests(),
+        (AtMost("cpu", 1.02),),
+        entrants=(Entrant("serve", "evenkeel"), Entrant("dashboard", "evenkeel", dashboard=True)),
+    ),
 )

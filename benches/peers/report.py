@@ -1,48 +1,28 @@
-"""Tables of what was measured."""
-
-import statistics
+"""What was measured, as text for a terminal."""
 
 from cells import Cell
-
-# Figure, heading, format.
-FIGURES = (
-    ("user", "user us", "8.2f"),
-    ("system", "system us", "9.2f"),
-    ("cpu", "CPU us", "8.2f"),
-    ("rate", "requests/s", "10.0f"),
-    ("p99", "p99 ms", "8.2f"),
-    ("peak", "peak KiB", "8.0f"),
-)
-
-Sample = dict[str, float]
-Results = dict[str, list[Sample]]
+from outcome import FIGURES, Outcome, Sample
 
 
-def medians(samples: list[Sample]) -> Sample:
-    return {figure: statistics.median(sample[figure] for sample in samples) for figure in samples[0]}
+def heading(figures: list[str]) -> str:
+    return line("", [FIGURES[figure].heading for figure in figures])
 
 
-def row(name: str, sample: Sample) -> str:
-    values = (f"{sample[figure]:{form}}" for figure, _, form in FIGURES)
-    return f"{name:12}" + "  ".join(values)
+def row(entrant: str, sample: Sample) -> str:
+    return line(entrant, [f"{value:.{FIGURES[figure].digits}f}" for figure, value in sample.items()])
 
 
-def heading() -> str:
-    widths = (f"{title:>{form.split('.')[0]}}" for _, title, form in FIGURES)
-    return " " * 12 + "  ".join(widths)
+def line(first: str, rest: list[str]) -> str:
+    return f"{first:10}" + "".join(f"{text:>12}" for text in rest)
 
 
-def summary(cell: Cell, results: Results) -> str:
-    """The medians of a cell, and whether its targets are met."""
-    middle = {name: medians(samples) for name, samples in results.items()}
-    lines = [heading()] + [row(name, sample) for name, sample in middle.items()]
+def summary(cell: Cell, outcome: Outcome) -> str:
+    """The medians of a cell, how they compare, and whether its targets are met."""
+    figures = list(outcome.samples[outcome.subject][0])
+    lines = ["median"]
+    lines += [row(each, {figure: outcome.median(each, figure) for figure in figures}) for each in outcome.samples]
+    lines.append(line("to best", [f"{outcome.ratio(figure):.3f}" for figure in figures]))
     for target in cell.targets:
-        ratio = against_best(middle, target.figure)
-        verdict = "met" if ratio <= target.ratio else "MISSED"
-        lines.append(f"{target.figure}: {ratio:.3f} of the best other, target {target.ratio:.2f}: {verdict}")
+        verdict = "met" if target.is_met(outcome) else "MISSED"
+        lines.append(f"{FIGURES[target.figure].heading:>22}  {target.value(outcome):.3f}, {target}: {verdict}")
     return "\n".join(lines)
-
-
-def against_best(middle: dict[str, Sample], figure: str) -> float:
-    best = min(sample[figure] for name, sample in middle.items() if name != "evenkeel")
-    return middle["evenkeel"][figure] / best

@@ -2,110 +2,107 @@
 """evenkeel beside nginx and HAProxy: the same job, in turns, on this machine.
 
     cargo build --release
-    benches/peers/run.py                    # every cell; or --cell NAME, --quick, --list
+    benches/peers/run.py                     # every cell, which takes half an hour
+    benches/peers/run.py --quick --cell 100B
 
-Three nginx backends serve files. In front of them stand, in turns, nginx, HAProxy and evenkeel; wrk asks over kept-alive
-connections. What counts is the user and system time of the proxy's processes, divided by the requests that were answered:
-client, proxy and backends share the machine, so rates are only a hint. Needs nginx, haproxy and wrk, and installs nothing.
+Three nginx backends serve files. In front of them stand, in turns, nginx, HAProxy and evenkeel, with least connections, the
+same forwarded fields, the same number of workers and no access log; HAProxy and evenkeel check the backends every 2 s (nginx
+has no checks to offer). What counts is the user and system time of the proxy's processes, divided by the requests that were
+answered: clients, proxy and backends share the machine, so rates are only a hint. Needs Linux, nginx, haproxy and wrk, and
+installs nothing.
 """
 
 import argparse
-import functools
+import datetime
 import pathlib
-import resource
-import shutil
 import sys
 import tempfile
 
+import machine
+import readme
 import report
+import same_job
 import servers
-from cells import CELLS, Cell
-from load import RequestsFailed, wrk
-from measure import usage
-
-WARM_UP_SECONDS = 1
+from cells import CELLS, PEERS, Cell
+from configs import Job
+from load import RequestsFailed
+from outcome import Outcome
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--evenkeel", default="target/release/evenkeel", help="a release build (default: %(default)s)")
-    parser.add_argument("--cell", action="append", choices=[cell.name for cell in CELLS], help="only this one; may be repeated")
+    parser.add_argument(
+        "--cell", action="append", choices=[cell.name for cell in CELLS], metavar="NAME", help="only this one; may be repeated"
+    )
     parser.add_argument("--list", action="store_true", help="list the cells and leave")
-    parser.add_argument("--quick", action="store_true", help="one round of two seconds: a look, not a measurement")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each proxy in a cell (default: %(default)s)")
     parser.add_argument("--seconds", type=int, default=5, help="length of a turn (default: %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="one round of two seconds: a look, not a measurement")
+    parser.add_argument("--write-readme", action="store_true", help="put the results of all cells into README.md")
     args = parser.parse_args()
     if args.quick:
         args.rounds, args.seconds = 1, 2
+    if args.write_readme and args.cell:
+        parser.error("--write-readme needs every cell")
     return args
 
 
-def missing_tools(binary: str) -> list[str]:
-    return [tool for tool in ("nginx", "haproxy", "wrk", binary) if not shutil.which(tool)]
-
-
-def turn(cell: Cell, command, top: pathlib.Path, addresses: tuple[str, ...], seconds: int) -> report.Sample:
-    """Starts a proxy, loads it, and tells what it used."""
-    job = servers.Job(servers.free_port(), cell.workers, addresses, keepalive=cell.load.connections)
-    home = servers.make_home(pathlib.Path(tempfile.mkdtemp(dir=top)) / "proxy")
-    home.parent.chmod(0o755)
-    with servers.running(command(home, job), home, job.port) as pid:
-        wrk(cell.load, job.port, WARM_UP_SECONDS)
-        before = usage(pid)
-        answered = wrk(cell.load, job.port, seconds)
-        after = usage(pid)
-    user = (after.user - before.user) / answered.requests
-    system = (after.system - before.system) / answered.requests
-    return {
-        "user": user,
-        "system": system,
-        "cpu": user + system,
-        "rate": answered.rate,
-        "p99": answered.p99_ms,
-        "peak": after.peak_resident,
-    }
-
-
-def compare(cell: Cell, commands, top: pathlib.Path, addresses: tuple[str, ...], args: argparse.Namespace) -> report.Results:
-    """All rounds of a cell."""
-    print(f"\n== {cell.name}: {cell.what}\n{report.heading()}", flush=True)
-    results: report.Results = {peer: [] for peer in cell.peers}
+def compare(cell: Cell, addresses: tuple[str, ...], top: pathlib.Path, args: argparse.Namespace) -> Outcome:
+    """Runs the entrants of a cell in turns."""
+    outcome = Outcome({entrant.name: [] for entrant in cell.entrants})
+    print(f"\n{cell.name}: {cell.what}")
     for _ in range(args.rounds):
-        for peer in cell.peers:
-            sample = turn(cell, commands[peer], top, addresses, args.seconds)
-            results[peer].append(sample)
-            print(report.row(peer, sample), flush=True)
+        for entrant in cell.entrants:
+            job = Job(servers.free_port(), cell.workers, addresses[: entrant.backends], keepalive=cell.load.connections)
+            with servers.proxy(entrant, args.evenkeel, top, job) as pid:
+                sample = cell.load.measure(pid, job.port, args.seconds)
+            if not any(outcome.samples.values()):
+                print(report.heading(list(sample)))
+            outcome.samples[entrant.name].append(sample)
+            print(report.row(entrant.name, sample), flush=True)
+    print(report.summary(cell, outcome), flush=True)
+    return outcome
+
+
+def compare_all(cells: list[Cell], top: pathlib.Path, args: argparse.Namespace) -> readme.Results:
+    """The outcomes of the cells in which no request failed."""
+    results = []
+    with servers.backends(top) as addresses:
+        for cell in cells:
+            try:
+                results.append((cell, compare(cell, addresses, top, args)))
+            except (RequestsFailed, servers.DidNotStart) as failure:
+                print(f"{cell.name} failed: {failure}", file=sys.stderr, flush=True)
     return results
+
+
+def conditions(args: argparse.Namespace) -> str:
+    rounds = "one round" if args.rounds == 1 else f"medians of {args.rounds} rounds"
+    today = datetime.date.today().isoformat()
+    return f"{today}, {rounds} of {args.seconds} s. {machine.description()}; {machine.versions(args.evenkeel)}."
 
 
 def main() -> None:
     args = arguments()
     if args.list:
-        for cell in CELLS:
-            print(f"{cell.name:14}{cell.what}")
+        print("\n".join(f"{cell.name:18}{cell.what}" for cell in CELLS))
         return
-    if missing := missing_tools(args.evenkeel):
+    if missing := machine.missing_tools(args.evenkeel):
         sys.exit(f"missing: {', '.join(missing)}")
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
-    commands = {
-        "nginx": servers.nginx,
-        "haproxy": servers.haproxy,
-        "evenkeel": functools.partial(servers.evenkeel, args.evenkeel),
-    }
+    machine.allow_many_files()
+    cells = [cell for cell in CELLS if not args.cell or cell.name in args.cell]
+    print(conditions(args), flush=True)
     with tempfile.TemporaryDirectory() as name:
         top = pathlib.Path(name)
+        # nginx's workers drop their privileges and must still reach what is below.
         top.chmod(0o755)
-        with servers.backends(top) as addresses:
-            for cell in CELLS:
-                if args.cell and cell.name not in args.cell:
-                    continue
-                try:
-                    results = compare(cell, commands, top, addresses, args)
-                except (RequestsFailed, servers.DidNotStart) as failure:
-                    sys.exit(f"{cell.name}: {failure}")
-                print(f"-- median\n{report.summary(cell, results)}", flush=True)
+        same_job.check(PEERS, args.evenkeel, top)
+        results = compare_all(cells, top, args)
+    if len(results) < len(cells):
+        sys.exit(1)
+    if args.write_readme:
+        readme.write(results, conditions(args))
 
 
 if __name__ == "__main__":
