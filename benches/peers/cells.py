@@ -43,7 +43,7 @@ CELLS = (
     Cell("1MB-roomy", "1 MB, the others with 64 KiB buffers", Requests("/1MB"), entrants=ROOMY),
     Cell("post-10kB", "POST of 10 kB", Requests("/upload", post=10_000), cpu(0.97)),
     Cell("post-1MB", "POST of 1 MB", Requests("/upload", post=1_000_000), cpu(0.97)),
-    Cell("idle", "an idle connection, of 3,000", Idle(), (AtMost("each", 1.2, absolute=True),)),
+    Cell("idle", "an idle connection, 3,000 held for 12 s", Idle(), (AtMost("each", 1.2, absolute=True),)),
     Cell(
         "backends",
         "1,000 backends to 3, checked once an hour",
@@ -59,6 +59,12 @@ CELLS = (
         "1,000 backends to 3, each checked every 2 s",
         Requests(),
         entrants=(Entrant("3", "evenkeel"), Entrant("1000", "evenkeel", backends=1000)),
+    ),
+    Cell(
+        "backends-peers",
+        "100 B, 1,000 backends",
+        Requests(),
+        entrants=tuple(dataclasses.replace(peer, backends=1000) for peer in PEERS),
     ),
     Cell(
         "dashboard",

@@ -7,7 +7,7 @@ NGINX_BACKEND = """
 daemon off; worker_processes 1; pid {home}/pid; error_log stderr error;
 events {{ worker_connections 8192; }}
 http {{
-    access_log off; keepalive_requests 1000000000; sendfile on; tcp_nopush on; {scratch}
+    access_log off; keepalive_requests 1000000000; {scratch}
     open_file_cache max=16;
     client_max_body_size 0; client_body_buffer_size 2m;
     server {{

@@ -23,15 +23,40 @@ def usage(pid: int) -> Usage:
     """The sum over a process and its descendants."""
     user = system = resident = peak = 0
     for each in family(pid):
-        process = pathlib.Path(f"/proc/{each}")
-        # The name in parentheses may hold anything; user and system time are the fields 14 and 15 of proc_pid_stat(5).
-        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        fields = stat(each)
         user += int(fields[11])
         system += int(fields[12])
-        status = (process / "status").read_text()
+        status = pathlib.Path(f"/proc/{each}/status").read_text()
         resident += kib(status, "VmRSS")
         peak += kib(status, "VmHWM")
     return Usage(user * TICK_MICROSECONDS, system * TICK_MICROSECONDS, resident, peak)
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """Processor time of the whole machine and of this process's family so far, in ticks."""
+
+    all: int
+    busy: int
+    ours: int
+
+    @classmethod
+    def now(cls) -> "Share":
+        times = [int(value) for value in pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        idle = times[3] + times[4]
+        # The time of children that have ended is their parent's, in the fields 16 and 17.
+        ours = sum(sum(map(int, stat(each)[11:15])) for each in family(os.getpid()))
+        return cls(sum(times), sum(times) - idle, ours)
+
+    def of_others_since(self, before: "Share") -> float:
+        """Which part of the machine others have used, or a hypervisor has given to others."""
+        others = (self.busy - before.busy) - (self.ours - before.ours)
+        return max(0.0, others / (self.all - before.all))
+
+
+def stat(pid: int) -> list[str]:
+    """The fields of proc_pid_stat(5) from the third on; the name before them may hold anything."""
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def family(pid: int) -> Iterator[int]:

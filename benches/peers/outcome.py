@@ -30,6 +30,8 @@ class Outcome:
     """The samples of each entrant of a cell; the last entrant is the one in question."""
 
     samples: dict[str, list[Sample]]
+    # Which part of the machine's processor time others have used meanwhile.
+    others: float
 
     @property
     def subject(self) -> str:
@@ -70,9 +72,13 @@ class AtMost:
         return f"at most {self.limit:.2f}"
 
 
+# How far apart figures must be to count as different.
+NOISE = 0.05
+
+
 @dataclasses.dataclass(frozen=True)
 class NoWorse:
-    """The subject is at least as good as the best other, as far as the rounds can tell: their ranges overlap."""
+    """The subject is as good as the best other: the ranges of their rounds overlap, or almost."""
 
     figure: str
 
@@ -82,7 +88,9 @@ class NoWorse:
     def is_met(self, outcome: Outcome) -> bool:
         ours = outcome.values(outcome.subject, self.figure)
         theirs = outcome.values(outcome.best_other(self.figure), self.figure)
-        return max(ours) >= min(theirs) if FIGURES[self.figure].more_is_better else min(ours) <= max(theirs)
+        if FIGURES[self.figure].more_is_better:
+            return max(ours) >= min(theirs) * (1 - NOISE)
+        return min(ours) <= max(theirs) * (1 + NOISE)
 
     def __str__(self) -> str:
         return "no worse within noise"

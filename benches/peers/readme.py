@@ -2,8 +2,9 @@
 
 import pathlib
 
-from cells import PEERS, ROOMY, Cell
-from outcome import FIGURES, AtMost, NoWorse, Outcome, Target
+from cells import Cell
+from idle import Idle
+from outcome import AtMost, NoWorse, Outcome, Target
 
 PATH = pathlib.Path(__file__).parents[2] / "README.md"
 BEGIN = "<!-- Written by benches/peers/run.py --write-readme -->\n"
@@ -26,33 +27,42 @@ def write(results: Results, conditions: str) -> None:
 
 def block(results: Results, conditions: str) -> str:
     rows = [HEADINGS, ("---",) * len(HEADINGS)]
-    rows += [table_row(cell, outcome) for cell, outcome in results if is_load_on_peers(cell, outcome)]
+    items = []
+    for cell, outcome in results:
+        if isinstance(cell.load, Idle):
+            items.append(idle_item(cell, outcome))
+        elif "nginx" in outcome.samples:
+            rows.append(table_row(cell, outcome))
+        else:
+            items.append(pair_item(cell, outcome))
     table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
-    others = "\n".join(list_item(cell, outcome) for cell, outcome in results if not is_load_on_peers(cell, outcome))
-    return f"{conditions}\n\n{table}\n\n{others}\n"
-
-
-def is_load_on_peers(cell: Cell, outcome: Outcome) -> bool:
-    return cell.entrants in (PEERS, ROOMY) and "cpu" in outcome.samples[outcome.subject][0]
+    return "\n\n".join((conditions, table, "\n".join(items))) + "\n"
 
 
 def table_row(cell: Cell, outcome: Outcome) -> tuple[str, ...]:
     targets = {target.figure: target for target in cell.targets}
-
-    def ratio(figure: str) -> str:
-        return f"{outcome.ratio(figure):.2f}{remark(targets.get(figure), outcome)}"
-
+    ratios = (f"{outcome.ratio(figure):.2f}{remark(targets.get(figure), outcome)}" for figure in ("user", "rate", "p99", "peak"))
     return (
         cell.what,
         f"{outcome.median(outcome.subject, 'cpu'):.1f}",
         f"{outcome.ratio('cpu', 'nginx'):.2f}",
         f"{outcome.ratio('cpu', 'haproxy'):.2f}",
         remark(targets.get("cpu"), outcome).strip(" ()") or "none",
-        ratio("user"),
-        ratio("rate"),
-        ratio("p99"),
-        ratio("peak"),
+        *ratios,
     )
+
+
+def idle_item(cell: Cell, outcome: Outcome) -> str:
+    values = ", ".join(f"{entrant} {outcome.median(entrant, 'each'):.2f}" for entrant in reversed(outcome.samples))
+    return f"- KiB for {cell.what}: {values}{remarks(cell, outcome)}."
+
+
+def pair_item(cell: Cell, outcome: Outcome) -> str:
+    return f"- CPU, {cell.what}: {outcome.ratio('cpu'):.3f}{remarks(cell, outcome)}."
+
+
+def remarks(cell: Cell, outcome: Outcome) -> str:
+    return "".join(remark(target, outcome) for target in cell.targets)
 
 
 def remark(target: Target | None, outcome: Outcome) -> str:
@@ -64,13 +74,3 @@ def remark(target: Target | None, outcome: Outcome) -> str:
             return " (worse)"
         case _:
             return ""
-
-
-def list_item(cell: Cell, outcome: Outcome) -> str:
-    target = next(iter(cell.targets), AtMost("cpu", 0))
-    aim = remark(target, outcome) if cell.targets else ""
-    if target.absolute:
-        unit = FIGURES[target.figure].heading
-        values = ", ".join(f"{each} {outcome.median(each, target.figure):.2f}" for each in reversed(outcome.samples))
-        return f"- {unit}, {cell.what}: {values}{aim}."
-    return f"- CPU, {cell.what}: {outcome.ratio(target.figure):.3f}{aim}."

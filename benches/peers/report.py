@@ -25,4 +25,5 @@ def summary(cell: Cell, outcome: Outcome) -> str:
     for target in cell.targets:
         verdict = "met" if target.is_met(outcome) else "MISSED"
         lines.append(f"{FIGURES[target.figure].heading:>22}  {target.value(outcome):.3f}, {target}: {verdict}")
+    lines.append(f"Others used {outcome.others:.0%} of the machine.")
     return "\n".join(lines)

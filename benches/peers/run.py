@@ -2,7 +2,7 @@
 """evenkeel beside nginx and HAProxy: the same job, in turns, on this machine.
 
     cargo build --release
-    benches/peers/run.py                     # every cell, which takes half an hour
+    benches/peers/run.py                     # every cell, which takes 40 minutes
     benches/peers/run.py --quick --cell 100B
 
 Three nginx backends serve files. In front of them stand, in turns, nginx, HAProxy and evenkeel, with least connections, the
@@ -15,6 +15,7 @@ installs nothing.
 import argparse
 import datetime
 import pathlib
+import signal
 import sys
 import tempfile
 
@@ -26,7 +27,8 @@ import servers
 from cells import CELLS, PEERS, Cell
 from configs import Job
 from load import RequestsFailed
-from outcome import Outcome
+from measure import Share
+from outcome import Outcome, Sample
 
 
 def arguments() -> argparse.Namespace:
@@ -50,17 +52,20 @@ def arguments() -> argparse.Namespace:
 
 def compare(cell: Cell, addresses: tuple[str, ...], top: pathlib.Path, args: argparse.Namespace) -> Outcome:
     """Runs the entrants of a cell in turns."""
-    outcome = Outcome({entrant.name: [] for entrant in cell.entrants})
+    samples: dict[str, list[Sample]] = {entrant.name: [] for entrant in cell.entrants}
     print(f"\n{cell.name}: {cell.what}")
+    before = Share.now()
     for _ in range(args.rounds):
         for entrant in cell.entrants:
-            job = Job(servers.free_port(), cell.workers, addresses[: entrant.backends], keepalive=cell.load.connections)
+            backends = addresses[: entrant.backends]
+            job = Job(servers.free_port(), cell.workers, backends, keepalive=max(cell.load.connections, entrant.backends))
             with servers.proxy(entrant, args.evenkeel, top, job) as pid:
                 sample = cell.load.measure(pid, job.port, args.seconds)
-            if not any(outcome.samples.values()):
+            if not any(samples.values()):
                 print(report.heading(list(sample)))
-            outcome.samples[entrant.name].append(sample)
+            samples[entrant.name].append(sample)
             print(report.row(entrant.name, sample), flush=True)
+    outcome = Outcome(samples, Share.now().of_others_since(before))
     print(report.summary(cell, outcome), flush=True)
     return outcome
 
@@ -80,7 +85,7 @@ def compare_all(cells: list[Cell], top: pathlib.Path, args: argparse.Namespace) 
 def conditions(args: argparse.Namespace) -> str:
     rounds = "one round" if args.rounds == 1 else f"medians of {args.rounds} rounds"
     today = datetime.date.today().isoformat()
-    return f"{today}, {rounds} of {args.seconds} s. {machine.description()}; {machine.versions(args.evenkeel)}."
+    return f"{today}, {rounds} of {args.seconds} s; {machine.versions(args.evenkeel)}; {machine.description()}"
 
 
 def main() -> None:
@@ -91,18 +96,24 @@ def main() -> None:
     if missing := machine.missing_tools(args.evenkeel):
         sys.exit(f"missing: {', '.join(missing)}")
     machine.allow_many_files()
+    # Servers are stopped on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     cells = [cell for cell in CELLS if not args.cell or cell.name in args.cell]
     print(conditions(args), flush=True)
     with tempfile.TemporaryDirectory() as name:
         top = pathlib.Path(name)
         # nginx's workers drop their privileges and must still reach what is below.
         top.chmod(0o755)
-        same_job.check(PEERS, args.evenkeel, top)
+        try:
+            same_job.check(PEERS, args.evenkeel, top)
+        except (same_job.JobsDiffer, servers.DidNotStart) as failure:
+            sys.exit(str(failure))
         results = compare_all(cells, top, args)
     if len(results) < len(cells):
         sys.exit(1)
     if args.write_readme:
-        readme.write(results, conditions(args))
+        busiest = max(outcome.others for _, outcome in results)
+        readme.write(results, f"{conditions(args)}, of which others used up to {busiest:.0%}.")
 
 
 if __name__ == "__main__":

@@ -84,8 +84,16 @@ def running(command: list[str], home: pathlib.Path, port: int, screen: int | Non
             time.sleep(0.05)
         yield process.pid
     finally:
-        process.terminate()
+        stop(process)
+
+
+def stop(process: subprocess.Popen) -> None:
+    process.terminate()
+    try:
         process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def answers(port: int) -> bool:
