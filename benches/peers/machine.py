@@ -13,7 +13,7 @@ TOOLS = {"nginx": "-v", "haproxy": "-v", "wrk": "-v"}
 
 
 def missing_tools(evenkeel: str) -> list[str]:
-    missing = [tool for tool in TOOLS if not shutil.which(tool)]
+    missing = [tool for tool in (*TOOLS, "setsid") if not shutil.which(tool)]
     if not shutil.which(evenkeel):
         missing.append(f"{evenkeel} (cargo build --release)")
     return missing

@@ -41,7 +41,8 @@ def block(results: Results, conditions: str) -> str:
 
 def table_row(cell: Cell, outcome: Outcome) -> tuple[str, ...]:
     targets = {target.figure: target for target in cell.targets}
-    ratios = (f"{outcome.ratio(figure):.2f}{remark(targets.get(figure), outcome)}" for figure in ("user", "rate", "p99", "peak"))
+    figures = ("user", "rate", "p99", "peak")
+    ratios = (f"{outcome.ratio(figure):.2f}{remark(targets.get(figure), outcome)}" for figure in figures)
     return (
         cell.what,
         f"{outcome.median(outcome.subject, 'cpu'):.1f}",

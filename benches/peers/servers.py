@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import configs
 from configs import Entrant, Job
-from terminal import terminal
+from terminal import owning_its_terminal, terminal
 
 # What the backends serve, by path.
 BODIES = {"100B": 100, "10kB": 10_000, "100kB": 100_000, "1MB": 1_000_000, "upload": 100}
@@ -63,9 +63,15 @@ def proxy(entrant: Entrant, evenkeel: str, top: pathlib.Path, job: Job) -> Itera
     """Runs a proxy, and gives its process id."""
     home = make_home(top)
     command = configs.command(entrant, evenkeel, home, job)
-    with contextlib.ExitStack() as stack:
-        screen = stack.enter_context(terminal()) if entrant.dashboard else None
-        yield stack.enter_context(running(command, home, job.port, screen))
+    if not entrant.dashboard:
+        with running(command, home, job.port) as pid:
+            yield pid
+        return
+    command = owning_its_terminal(command)
+    with terminal() as screen, running(command, home, job.port, screen.inside) as pid:
+        if not screen.is_drawn_on.wait(START_SECONDS):
+            raise DidNotStart(f"{entrant.name} draws nothing")
+        yield pid
 
 
 @contextlib.contextmanager
@@ -75,7 +81,7 @@ def running(command: list[str], home: pathlib.Path, port: int, screen: int | Non
     with log.open("wb") as file:
         stdin, output = (subprocess.DEVNULL, file) if screen is None else (screen, screen)
         env = os.environ | {"TERM": "xterm-256color"}
-        process = subprocess.Popen(command, stdin=stdin, stdout=output, stderr=output, env=env, start_new_session=True)
+        process = subprocess.Popen(command, stdin=stdin, stdout=output, stderr=output, env=env)
     try:
         deadline = time.monotonic() + START_SECONDS
         while not answers(port):
