@@ -135,7 +135,6 @@ fn provoke(request: &http::Request<hyper::body::Incoming>) {
 /// connection were closed upon bytes unread, the answer might be lost on its way (RFC 9112 section 9.6).
 async fn linger(client: &Client) {
     let mut nowhere = vec![0; 16 * 1024];
-    // hyper has not, where it left a connection to whoever upgrades it, or had nothing to say.
     let _ = poll_fn(|cx| Pin::new(&mut *client.stream.borrow_mut()).poll_shutdown(cx)).await;
     client.deadline.arm(LINGER);
     poll_fn(|cx| {
@@ -206,7 +205,8 @@ impl Write for ClientIo {
         self.socket(|socket| socket.poll_flush(cx))
     }
 
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.socket(|socket| socket.poll_shutdown(cx))
+    /// Nothing to do: the socket is about to be closed, or [`linger`] says so itself.
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }

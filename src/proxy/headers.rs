@@ -23,7 +23,7 @@ pub(super) struct Peer {
     /// Its address.
     pub(super) ip: IpAddr,
     /// The same as text, as every request needs it.
-    text: Box<str>,
+    text: String,
     /// Whether its `X-Forwarded-*` are believed.
     pub(super) trusted: bool,
 }
@@ -32,7 +32,10 @@ impl Peer {
     /// A peer, trusted if one of `networks` holds it.
     pub(super) fn new(ip: IpAddr, networks: &[IpNet]) -> Self {
         let ip = ip.to_canonical();
-        Self { ip, text: ip.to_string().into(), trusted: networks.iter().any(|network| network.contains(&ip)) }
+        // With room for the longest address: growing costs more than writing.
+        let mut text = String::with_capacity(40);
+        write!(text, "{ip}").expect("writing to memory succeeds");
+        Self { ip, text, trusted: networks.iter().any(|network| network.contains(&ip)) }
     }
 
     /// The client that a trusted chain of proxies tells of: the rightmost address of `X-Forwarded-For` that is not trusted.
