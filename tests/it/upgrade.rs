@@ -1,6 +1,7 @@
 //! WebSocket tunnels.
 
 use crate::support::client::Client;
+use crate::support::eventually;
 use crate::support::keel::{Keel, pool};
 use crate::support::script::{ok, status, switches_protocols};
 use crate::support::upstream::upstream;
@@ -44,6 +45,22 @@ fn a_tunnel_carries_bytes_both_ways_and_is_in_flight_meanwhile() {
     client.finish();
     assert!(client.is_at_end());
     keel.comes_to_rest();
+}
+
+#[test]
+fn what_passes_through_a_tunnel_is_counted_while_it_passes() {
+    let backend = upstream(switches_protocols());
+    let keel = Keel::serve(pool(&[&backend]));
+    let mut client = keel.client();
+    client.send(HANDSHAKE).head();
+    for total in [5, 10] {
+        client.send("hello");
+        hear(&mut client, b"hello");
+        eventually("the bytes in both directions", || {
+            let traffic = keel.view(&backend).windows[0].clone();
+            (traffic.bytes_in == total && traffic.bytes_out == total).then_some(())
+        });
+    }
 }
 
 #[test]
