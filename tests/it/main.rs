@@ -13,6 +13,7 @@ mod failures;
 mod headers;
 mod health;
 mod layers;
+mod limits;
 mod readme;
 mod shutdown;
 mod support;

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod http;
 pub mod keel;
+pub mod process;
 pub mod pty;
 pub mod script;
 pub mod upstream;
