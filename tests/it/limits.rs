@@ -1,6 +1,6 @@
-//! Bounds: what clients may send, how long they may take, how much there is of everything, and what happens beyond.
+//! Bounds: how large a request may be, how much there is of everything, and what happens beyond.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -9,11 +9,11 @@ use std::time::Duration;
 use evenkeel::balance::backend::Verdict;
 use socket2::{Domain, Socket, Type};
 
+use crate::support::eventually;
 use crate::support::keel::{Keel, pool};
-use crate::support::process::{cpu_ticks, resident, starve};
-use crate::support::script::{Gate, Script, Step, held, ok, raw, status};
+use crate::support::process::{cpu_ticks, starve};
+use crate::support::script::{Gate, Script, Step, held, ok};
 use crate::support::upstream::{Upstream, upstream};
-use crate::support::{DEADLINE, eventually};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: test\r\n\r\n";
 
@@ -24,12 +24,6 @@ const STRICT: &str = "{consecutive_failures: 1, base_ejection: 60s, max_ejection
 fn ok_and_close(body: &str) -> Script {
     let head = format!("HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len());
     vec![Step::ReadBody, Step::Send(head.into()), Step::Close]
-}
-
-/// 200 with a body of so many bytes.
-fn large(bytes: usize) -> Script {
-    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\n\r\n");
-    raw([head.into_bytes(), vec![b'x'; bytes]].concat())
 }
 
 #[test]
@@ -54,66 +48,6 @@ fn heads_up_to_their_limits_pass_and_larger_ones_do_not() {
 }
 
 #[test]
-fn a_client_that_says_too_little_is_closed() {
-    let backend = upstream(ok("ok"));
-    let keel = Keel::serve(format!("timeouts: {{client_header: 300ms, client_idle: 300ms}}\n{}", pool(&[&backend])));
-    for beginning in ["", "GET / HT", "GET / HTTP/1.1\r\nhost: test\r\n"] {
-        let mut client = keel.client();
-        assert!(client.send(beginning).is_at_end(), "{beginning:?}");
-    }
-    let mut client = keel.client();
-    assert_eq!(client.get("/").text(), "ok");
-    assert!(client.is_at_end(), "idle between requests");
-    assert_eq!(backend.hits(), 1);
-}
-
-#[test]
-fn a_head_that_comes_byte_by_byte_does_not_gain_time() {
-    let backend = upstream(ok("ok"));
-    let keel = Keel::serve(format!("timeouts: {{client_header: 300ms}}\n{}", pool(&[&backend])));
-    let mut client = keel.client();
-    let mut writer = client.writer();
-    client.send("GET / HTTP/1.1\r\nx: ");
-    let dripping = thread::spawn(move || {
-        while writer.write_all(b"x").is_ok() {
-            thread::sleep(Duration::from_millis(20));
-        }
-    });
-    // In good order, or with a reset by the bytes that came too late.
-    assert!(client.some().map_or(true, |rest| rest.is_empty()));
-    dripping.join().unwrap();
-}
-
-#[test]
-fn a_request_body_that_stalls_is_408_and_nobody_is_blamed() {
-    let backend = upstream(ok("ok"));
-    let yaml = format!("timeouts: {{request_body_idle: 300ms}}\n{}", pool(&[&backend]).set("outlier_detection", STRICT));
-    let keel = Keel::serve(yaml);
-    for (framing, beginning) in [("content-length: 10", "half"), ("transfer-encoding: chunked", "4\r\nhalf\r\n")] {
-        let mut client = keel.client();
-        client.send(format!("POST / HTTP/1.1\r\nhost: test\r\n{framing}\r\n\r\n{beginning}"));
-        assert_eq!(client.response().status, 408, "{framing}");
-        assert!(client.is_at_end(), "what is left of the body cannot be told from a request");
-    }
-    keel.comes_to_rest();
-    assert_eq!(keel.view(&backend).failures, []);
-    assert_eq!(keel.get("/").status, 200, "not ejected");
-}
-
-#[test]
-fn a_request_body_may_be_slow_as_long_as_it_comes() {
-    let backend = upstream(ok("ok"));
-    let keel = Keel::serve(format!("timeouts: {{request_body_idle: 500ms, client_header: 500ms}}\n{}", pool(&[&backend])));
-    let mut client = keel.client();
-    client.send("POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 20\r\n\r\n");
-    for _ in 0..20 {
-        thread::sleep(Duration::from_millis(50));
-        client.send("x");
-    }
-    assert_eq!(client.response().text(), "ok");
-}
-
-#[test]
 fn a_backend_that_takes_no_connection_is_504() {
     let full = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
@@ -131,46 +65,6 @@ fn a_backend_that_takes_no_connection_is_504() {
     let response = keel.get("/");
     assert_eq!(response.status, 504);
     assert!(response.text().contains("no connection to the backend in time"), "{}", response.text());
-}
-
-#[test]
-fn a_client_that_does_not_read_is_let_go() {
-    let backend = upstream(large(64 << 20));
-    let keel = Keel::serve(pool(&[&backend]).set("timeouts", "{stream_idle: 300ms}").set("outlier_detection", STRICT));
-    let mut client = keel.client();
-    client.send(GET).head();
-    keel.comes_to_rest();
-    let mut read = 0;
-    while let Ok(piece) = client.some()
-        && !piece.is_empty()
-    {
-        read += piece.len();
-    }
-    assert!(read < 64 << 20, "the answer was too large to fit anywhere");
-    let view = keel.view(&backend);
-    assert_eq!(view.failures, [], "not the backend's fault");
-}
-
-#[test]
-fn a_client_may_read_slowly_as_long_as_it_reads() {
-    let (bytes, piece) = (6 << 20, 64 << 10);
-    let backend = upstream(large(bytes));
-    let keel = Keel::serve(format!(
-        "timeouts: {{client_header: 300ms, client_idle: 300ms}}\n{}",
-        pool(&[&backend]).set("timeouts", "{stream_idle: 500ms}")
-    ));
-    let mut stream = TcpStream::connect(keel.address).unwrap();
-    stream.set_read_timeout(Some(DEADLINE)).unwrap();
-    // The second request waits in the socket for as long as the first answer takes.
-    stream.write_all(GET.repeat(2).as_bytes()).unwrap();
-    let mut buffer = vec![0; piece];
-    let mut total = 0;
-    while total < 2 * bytes {
-        thread::sleep(Duration::from_millis(20));
-        let n = stream.read(&mut buffer).unwrap();
-        assert!(n > 0, "cut after {total} bytes");
-        total += n;
-    }
 }
 
 #[test]
@@ -243,13 +137,13 @@ fn an_own_lack_of_descriptors_is_503_and_blames_nobody() {
 #[test]
 fn connections_kept_for_later_are_given_up_for_one_that_is_needed_now() {
     let backends = ["a", "b"].map(|name| upstream(ok(name)));
-    let keel = Keel::serve(pool(&backends.each_ref()).set("strategy", "round_robin"));
+    // Not asked whether it is ready: the descriptor of that connection would become free at a time of its own.
+    let keel = Keel::start(pool(&backends.each_ref()).set("strategy", "round_robin"));
     let mut client = keel.client();
     let first = client.get("/").text();
     let _starved = starve(keel.pid());
-    let second = client.get("/").text();
-    assert_ne!(first, second);
-    assert_eq!(client.get("/").text(), first);
+    let second = if first == "a" { "b" } else { "a" };
+    assert_eq!([client.get("/").text(), client.get("/").text()], [second, &first]);
 }
 
 /// A pool whose only backend takes one request at a time.
@@ -308,11 +202,7 @@ fn the_queue_is_served_in_order_whoever_comes_meanwhile() {
         done.store(true, Relaxed);
     });
     let paths = backend.requests().into_iter().map(|r| r.head.start_line().split(' ').nth(1).unwrap().to_owned());
-    let in_line: Vec<_> = paths.filter(|path| path != "/pushy").collect();
-    assert_eq!(in_line, (0..20).map(|n| format!("/{n}")).collect::<Vec<_>>());
-    let all = backend.requests().len();
-    let last = backend.requests().iter().position(|r| r.head.start_line().contains("/19 ")).unwrap();
-    assert!(last < 30, "number 19 was served as the {last}. of {all}: others overtook");
+    assert_eq!(paths.take(20).collect::<Vec<_>>(), (0..20).map(|n| format!("/{n}")).collect::<Vec<_>>());
 }
 
 #[test]
@@ -335,75 +225,4 @@ fn a_place_in_the_queue_is_free_when_its_client_has_left() {
     gate.open();
     assert_eq!((first.response().text(), third.response().text()), ("served".to_owned(), "served".to_owned()));
     assert_eq!(backend.hits(), 2, "nobody asks for a client that has left");
-}
-
-/// What clients that mean no good do: so many connections, each sending this and then going on like that.
-struct Attack {
-    name: &'static str,
-    request: String,
-    then: fn(&mut TcpStream) -> bool,
-}
-
-const ATTACKERS: usize = 100;
-
-#[test]
-fn slow_clients_cost_others_nothing_and_little_memory() {
-    let attacks = [
-        Attack { name: "slow head", request: "GET / HTTP/1.1\r\nhost: test\r\nx: ".into(), then: |s| s.write_all(b"x").is_ok() },
-        Attack {
-            name: "slow body",
-            request: "POST /slow HTTP/1.1\r\nhost: test\r\ncontent-length: 100000\r\n\r\n".into(),
-            then: |stream| stream.write_all(b"x").is_ok(),
-        },
-        Attack {
-            name: "no body",
-            request: "POST /slow HTTP/1.1\r\nhost: test\r\ncontent-length: 100000\r\n\r\n".into(),
-            then: |_| true,
-        },
-        Attack {
-            name: "slow read",
-            request: "GET /large HTTP/1.1\r\nhost: test\r\n\r\n".into(),
-            then: |s| s.read(&mut [0; 16]).is_ok_and(|n| n > 0),
-        },
-        Attack { name: "no read", request: "GET /large HTTP/1.1\r\nhost: test\r\n\r\n".into(), then: |_| true },
-    ];
-    let (small, bulky, slow) = (upstream(ok("ok")), upstream(large(8 << 20)), upstream(status(200)));
-    let pools = [("small", "/", &small), ("large", "/large", &bulky), ("slow", "/slow", &slow)].map(|(name, prefix, backend)| {
-        let backends = format!("backends: [\"{}\"]", backend.url());
-        format!("  - {{name: {name}, path_prefix: {prefix}, health_check: null, timeouts: {{stream_idle: 1s}}, {backends}}}\n")
-    });
-    let timeouts = "timeouts: {client_header: 1s, request_body_idle: 1s}";
-    let keel = Keel::serve(format!("{timeouts}\npools:\n{}", pools.concat()));
-    let mut victim = keel.client();
-    assert_eq!(victim.get("/").text(), "ok");
-    for Attack { name, request, then } in attacks {
-        let before = resident(keel.pid());
-        let over = AtomicBool::new(false);
-        let mut most = 0;
-        thread::scope(|scope| {
-            scope.spawn(|| {
-                let connect = || {
-                    let mut stream = TcpStream::connect(keel.address).unwrap();
-                    stream.write_all(request.as_bytes()).unwrap();
-                    stream
-                };
-                let mut attackers: Vec<_> = (0..ATTACKERS).map(|_| connect()).collect();
-                while !over.load(Relaxed) {
-                    attackers.retain_mut(|stream| then(stream));
-                    thread::sleep(Duration::from_millis(20));
-                }
-            });
-            for _ in 0..10 {
-                for _ in 0..20 {
-                    assert_eq!(victim.get("/").text(), "ok", "{name}");
-                }
-                most = most.max(resident(keel.pid()).saturating_sub(before));
-                assert!(keel.snapshot().connections <= ATTACKERS as u64 + 1);
-            }
-            over.store(true, Relaxed);
-        });
-        assert!(most < (ATTACKERS << 20) as u64, "{name}: {most} bytes more");
-        eventually("the attackers gone", || (keel.snapshot().connections == 1).then_some(()));
-        keel.comes_to_rest();
-    }
 }

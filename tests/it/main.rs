@@ -16,6 +16,7 @@ mod layers;
 mod limits;
 mod readme;
 mod shutdown;
+mod slow_clients;
 mod support;
 mod upgrade;
 mod vices;
