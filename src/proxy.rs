@@ -44,6 +44,10 @@ mod worker;
 /// Connections that may wait to be accepted.
 const BACKLOG: i32 = 4096;
 
+/// Bytes that may wait in the kernel for a client to take them. Unlimited, the kernel would take megabytes, and then nothing
+/// for as long as a slow client needs for a third of them: from here it would look as if it had stopped reading.
+const MAX_UNSENT: u32 = 128 * 1024;
+
 /// What the data plane needs.
 #[derive(Debug)]
 pub struct Setup {
@@ -172,8 +176,9 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     if shared {
         socket.set_reuse_port(true)?;
     }
-    // Accepted connections inherit it.
+    // Accepted connections inherit these.
     socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(MAX_UNSENT)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     Ok(socket)

@@ -37,6 +37,8 @@ pub enum Cause {
     QueueFull,
     /// 503: waited in the queue for too long.
     QueueTimeout,
+    /// 503: no descriptor or no memory left for a connection to a backend.
+    Shortage,
     /// 503: evenkeel is shutting down or the operator cut the request.
     Cut,
     /// 504: no connection in time.
@@ -49,7 +51,7 @@ pub enum Cause {
 
 impl Cause {
     /// Every cause, in the order of their counters.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::LastRecipient,
         Self::BadRequest,
         Self::NoPool,
@@ -63,6 +65,7 @@ impl Cause {
         Self::NoneEligible,
         Self::QueueFull,
         Self::QueueTimeout,
+        Self::Shortage,
         Self::Cut,
         Self::ConnectTimeout,
         Self::HeadTimeout,
@@ -80,7 +83,7 @@ impl Cause {
             Self::UriTooLong => 414,
             Self::HeadTooLarge => 431,
             Self::ConnectFailed | Self::Broken | Self::BadAnswer => 502,
-            Self::NoneEligible | Self::QueueFull | Self::QueueTimeout | Self::Cut => 503,
+            Self::NoneEligible | Self::QueueFull | Self::QueueTimeout | Self::Shortage | Self::Cut => 503,
             Self::ConnectTimeout | Self::HeadTimeout => 504,
             Self::Bug => 500,
         }
@@ -102,6 +105,7 @@ impl Cause {
             Self::NoneEligible => "no backend is eligible",
             Self::QueueFull => "every backend is full, and so is the queue",
             Self::QueueTimeout => "every backend stayed full",
+            Self::Shortage => "out of file descriptors or memory",
             Self::Cut => "cut by the operator",
             Self::ConnectTimeout => "no connection to the backend in time",
             Self::HeadTimeout => "no answer from the backend in time",

@@ -158,6 +158,6 @@ impl Drop for Lease {
         let live = &self.backend.live;
         live.pool.in_flight.0.fetch_sub(1, Relaxed);
         live.in_flight.0.fetch_sub(1, SeqCst);
-        live.pool.waiters.wake_one();
+        live.pool.waiters.call_first();
     }
 }

@@ -51,7 +51,9 @@ pub struct PoolLive {
     /// Requests in flight in the whole pool. Written by leases only.
     pub in_flight: Padded<AtomicU32>,
     /// Requests that wait for a backend with room.
-    pub waiters: Waiters,
+    pub waiters: Arc<Waiters>,
+    /// Requests that wait for the first health check.
+    pub unchecked: Arc<Waiters>,
     /// Counts the turns of the strategies that take turns; outlives rotations.
     turn: Padded<AtomicU64>,
     threshold: AtomicU32,
@@ -102,9 +104,9 @@ pub struct PickInput<'a> {
 pub enum NoPick {
     /// No backend is eligible.
     NoneEligible,
-    /// Backends have yet to be checked for the first time; ask again when woken.
+    /// Backends have yet to be checked for the first time; ask again when called.
     AwaitingFirstCheck,
-    /// Every eligible backend is at its `max_in_flight`; ask again when woken.
+    /// Every eligible backend is at its `max_in_flight`, or others wait already; ask again when called.
     AllFull,
     /// Every eligible backend has been tried.
     AllTried,
@@ -202,7 +204,7 @@ impl Pool {
     }
 
     /// Builds and publishes a new rotation after an axis of a backend, a weight or the strategy has changed, or while a
-    /// slow start runs. Wakes the waiting requests when it brought anything new. Says what changed (the first time, from
+    /// slow start runs. Calls the waiting requests when it brought anything new. Says what changed (the first time, from
     /// [`Eligibility::AwaitingFirstCheck`]).
     pub fn refresh(&self, now: Millis) -> Vec<Change> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
@@ -217,7 +219,8 @@ impl Pool {
         *last = eligibilities;
         drop(last);
         if !changes.is_empty() {
-            self.live.waiters.wake_all();
+            self.live.unchecked.call_first();
+            self.live.waiters.call_first();
         }
         changes
     }
@@ -233,8 +236,17 @@ impl Pool {
         self.rotation.load_full()
     }
 
-    /// Picks a backend and takes a lease on it. No lock, no allocation.
+    /// Picks a backend and takes a lease on it, unless others wait for room: they come first, but for requests that have
+    /// been let in before and failed. No lock, no allocation.
     pub fn pick(&self, input: &PickInput<'_>) -> Result<Lease, NoPick> {
+        if input.tried.is_empty() && !self.live.waiters.is_empty() {
+            return Err(NoPick::AllFull);
+        }
+        self.pick_in_turn(input)
+    }
+
+    /// As [`Self::pick`], for a request that has waited and is called.
+    pub fn pick_in_turn(&self, input: &PickInput<'_>) -> Result<Lease, NoPick> {
         self.rotation.load().pick(&self.live, input)
     }
 }

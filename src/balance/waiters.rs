@@ -1,7 +1,9 @@
-//! Requests that wait for a backend with room, first come first served.
+//! Requests that wait for a backend, first come first served.
 //!
-//! Made so that giving a lease back costs one load while nobody waits. Whoever waits takes a [`Place`] *before* the pick
-//! that may fail, and awaits the place after it: then no wake-up falls between the two.
+//! Made so that giving a lease back costs one load while nobody waits. Whoever waits takes a [`Place`] in the line and tries
+//! again when it is called. The first in line is called when there may be room, and whoever leaves the line after a call
+//! passes it on, so one call is enough however much room there is. While a call is under way nobody overtakes: who comes
+//! then goes to the end of the line and is called in turn.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -9,8 +11,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-
-use super::pool::PoolLive;
 
 /// The line.
 #[derive(Debug, Default)]
@@ -31,8 +31,18 @@ struct Line {
 #[derive(Debug)]
 struct Entry {
     id: u64,
-    called: bool,
+    call: Call,
     waker: Option<Waker>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Call {
+    /// Not called.
+    None,
+    /// Called, but has not heard it.
+    Made,
+    /// Has heard it and tries.
+    Heard,
 }
 
 impl Line {
@@ -40,10 +50,10 @@ impl Line {
         self.entries.binary_search_by_key(&id, |e| e.id).ok()
     }
 
-    /// Calls the first one that has not been called yet.
-    fn call_one(&mut self) -> Option<Waker> {
-        let entry = self.entries.iter_mut().find(|e| !e.called)?;
-        entry.called = true;
+    /// Calls who is at `index`, and nobody else: two that are called at once might come in the wrong order.
+    fn call(&mut self, index: usize) -> Option<Waker> {
+        let entry = self.entries.get_mut(index)?;
+        entry.call = Call::Made;
         entry.waker.take()
     }
 }
@@ -59,26 +69,13 @@ impl Waiters {
         self.len() == 0
     }
 
-    /// There is room for one: calls the first in line.
-    pub fn wake_one(&self) {
+    /// There may be room: calls the first in line.
+    pub fn call_first(&self) {
         if self.is_empty() {
             return;
         }
-        let waker = self.line().call_one();
+        let waker = self.line().call(0);
         waker.into_iter().for_each(Waker::wake);
-    }
-
-    /// Things have changed: calls everybody.
-    pub fn wake_all(&self) {
-        if self.is_empty() {
-            return;
-        }
-        let wakers: Vec<_> = {
-            let mut line = self.line();
-            line.entries.iter_mut().for_each(|e| e.called = true);
-            line.entries.iter_mut().filter_map(|e| e.waker.take()).collect()
-        };
-        wakers.into_iter().for_each(Waker::wake);
     }
 
     fn line(&self) -> MutexGuard<'_, Line> {
@@ -86,28 +83,36 @@ impl Waiters {
     }
 }
 
-/// A place in the line of a pool, kept until it is dropped.
+/// A place in a line, kept until it is dropped.
 ///
-/// As a future it is ready each time it is called; if the pick then fails again, await it again: the place is the same.
-/// Dropped while called but not heard, it passes the call on.
+/// As a future it is ready each time it is called; if the pick then fails, await it again: the place is the same.
+/// Dropped after a call, it passes the call on.
 #[must_use]
 #[derive(Debug)]
 pub struct Place {
-    pool: Arc<PoolLive>,
+    waiters: Arc<Waiters>,
     id: u64,
 }
 
 impl Place {
-    /// At the end of the pool's line.
-    pub fn take(pool: &Arc<PoolLive>) -> Self {
-        let waiters = &pool.waiters;
+    /// At the end of the line. Called at once, unless there is a call under way that may come to it.
+    pub fn take(waiters: &Arc<Waiters>) -> Self {
         waiters.count.fetch_add(1, SeqCst);
         let mut line = waiters.line();
         line.next_id += 1;
         let id = line.next_id;
-        line.entries.push_back(Entry { id, called: false, waker: None });
+        let call = if line.entries.iter().all(|e| e.call == Call::None) { Call::Made } else { Call::None };
+        line.entries.push_back(Entry { id, call, waker: None });
         drop(line);
-        Self { pool: pool.clone(), id }
+        Self { waiters: waiters.clone(), id }
+    }
+
+    /// Passes the call on and keeps the place: what room there is, is none for this one.
+    pub fn decline(&self) {
+        let mut line = self.waiters.line();
+        let waker = line.find(self.id).and_then(|index| line.call(index + 1));
+        drop(line);
+        waker.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -115,12 +120,14 @@ impl Future for Place {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut line = self.pool.waiters.line();
+        let mut line = self.waiters.line();
         let Some(index) = line.find(self.id) else { return Poll::Ready(()) };
         let entry = &mut line.entries[index];
-        if std::mem::take(&mut entry.called) {
+        if entry.call == Call::Made {
+            entry.call = Call::Heard;
             return Poll::Ready(());
         }
+        entry.call = Call::None;
         match &mut entry.waker {
             Some(waker) => waker.clone_from(cx.waker()),
             none => *none = Some(cx.waker().clone()),
@@ -131,13 +138,12 @@ impl Future for Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let waiters = &self.pool.waiters;
-        let mut line = waiters.line();
+        let mut line = self.waiters.line();
         let entry = line.find(self.id).and_then(|index| line.entries.remove(index));
-        waiters.count.fetch_sub(1, SeqCst);
+        self.waiters.count.fetch_sub(1, SeqCst);
         drop(line);
-        if entry.is_some_and(|e| e.called) {
-            waiters.wake_one();
+        if entry.is_some_and(|e| e.call != Call::None) {
+            self.waiters.call_first();
         }
     }
 }
@@ -146,49 +152,90 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    fn poll(place: &mut Place) -> bool {
+    fn is_called(place: &mut Place) -> bool {
         Pin::new(place).poll(&mut Context::from_waker(Waker::noop())).is_ready()
+    }
+
+    /// A line of so many, each of whom has tried in vain.
+    fn line<const N: usize>() -> (Arc<Waiters>, [Place; N]) {
+        let waiters = Arc::default();
+        let places = [(); N].map(|()| {
+            let mut place = Place::take(&waiters);
+            assert!(is_called(&mut place) && !is_called(&mut place));
+            place
+        });
+        (waiters, places)
     }
 
     #[test]
     fn first_come_first_served() {
-        let pool = Arc::new(PoolLive::default());
-        let [mut a, mut b] = [(); 2].map(|()| Place::take(&pool));
-        assert!(!poll(&mut b) && !poll(&mut a));
-        pool.waiters.wake_one();
-        assert!(!poll(&mut b) && poll(&mut a));
-        assert!(!poll(&mut a), "one call, one try");
-        pool.waiters.wake_one();
-        assert!(!poll(&mut b) && poll(&mut a), "a failed try keeps its place");
+        let (waiters, [mut a, mut b]) = line();
+        waiters.call_first();
+        assert!(!is_called(&mut b) && is_called(&mut a));
+        assert!(!is_called(&mut a), "one call, one try");
+        waiters.call_first();
+        assert!(!is_called(&mut b) && is_called(&mut a), "a failed try keeps its place");
+    }
+
+    #[test]
+    fn room_between_the_pick_and_the_place_is_tried_for() {
+        assert!(is_called(&mut Place::take(&Arc::default())));
+    }
+
+    #[test]
+    fn whoever_leaves_after_a_call_passes_it_on() {
+        let (waiters, [a, mut b, mut c]) = line();
+        waiters.call_first();
         drop(a);
-        pool.waiters.wake_one();
-        assert!(poll(&mut b));
+        assert!(is_called(&mut b), "it had not heard");
         drop(b);
-        assert!(pool.waiters.is_empty());
+        assert!(is_called(&mut c), "it had, and there may be room for another one");
+        assert!(!is_called(&mut c));
+        drop(c);
+        assert!(waiters.is_empty());
     }
 
     #[test]
-    fn a_call_between_the_pick_and_the_await_is_heard() {
-        let pool = Arc::new(PoolLive::default());
-        let mut place = Place::take(&pool);
-        pool.waiters.wake_one();
-        assert!(poll(&mut place));
-    }
-
-    #[test]
-    fn a_call_that_nobody_heard_is_passed_on() {
-        let pool = Arc::new(PoolLive::default());
-        let [a, mut b] = [(); 2].map(|()| Place::take(&pool));
-        pool.waiters.wake_one();
+    fn whoever_leaves_without_a_call_has_none_to_pass_on() {
+        let (_waiters, [a, mut b]) = line();
         drop(a);
-        assert!(poll(&mut b));
+        assert!(!is_called(&mut b));
     }
 
     #[test]
-    fn everybody_is_called() {
-        let pool = Arc::new(PoolLive::default());
-        let mut places = [(); 3].map(|()| Place::take(&pool));
-        pool.waiters.wake_all();
-        assert!(places.iter_mut().all(poll));
+    fn nobody_overtakes_while_a_call_is_under_way() {
+        let (waiters, [mut a]) = line();
+        waiters.call_first();
+        let mut late = Place::take(&waiters);
+        assert!(!is_called(&mut late), "the other one is called");
+        assert!(is_called(&mut a));
+        let mut later = Place::take(&waiters);
+        assert!(!is_called(&mut late) && !is_called(&mut later), "the other one tries");
+        drop(a);
+        assert!(!is_called(&mut later) && is_called(&mut late));
+    }
+
+    #[test]
+    fn room_that_is_none_for_the_first_is_offered_to_the_others() {
+        let (waiters, [mut a, mut b]) = line();
+        waiters.call_first();
+        assert!(is_called(&mut a));
+        a.decline();
+        assert!(!is_called(&mut a) && is_called(&mut b));
+        b.decline();
+        assert!(!is_called(&mut a) && !is_called(&mut b), "all have been asked");
+        assert!(is_called(&mut Place::take(&waiters)), "it may be for this one");
+    }
+
+    #[test]
+    fn a_call_during_a_try_is_for_the_same_one() {
+        let (waiters, [mut a, mut b]) = line();
+        waiters.call_first();
+        assert!(is_called(&mut a));
+        waiters.call_first();
+        waiters.call_first();
+        assert!(!is_called(&mut b) && is_called(&mut a), "it may have tried too early");
+        drop(a);
+        assert!(is_called(&mut b));
     }
 }

@@ -35,12 +35,8 @@ impl Acceptor {
     /// Accepts until the drain begins; what waits by then is still accepted.
     pub(super) async fn run(self, shutdown: Shutdown) {
         while !shutdown.is_draining() {
-            if self.is_full() {
-                tokio::time::sleep(PAUSE).await;
-                continue;
-            }
             tokio::select! {
-                accepted = self.listener.accept() => self.accepted(accepted).await,
+                accepted = self.listener.accept() => self.accepted(accepted, &shutdown).await,
                 () = shutdown.draining().cancelled() => break,
             }
         }
@@ -58,9 +54,15 @@ impl Acceptor {
         }
     }
 
-    async fn accepted(&self, accepted: io::Result<(TcpStream, SocketAddr)>) {
+    async fn accepted(&self, accepted: io::Result<(TcpStream, SocketAddr)>, shutdown: &Shutdown) {
         match accepted {
-            Ok((stream, address)) => self.dispatch(stream, address),
+            Ok((stream, address)) => {
+                // Judged now: other workers have accepted while this one waited.
+                while self.is_full() && !shutdown.is_draining() {
+                    tokio::time::sleep(PAUSE).await;
+                }
+                self.dispatch(stream, address);
+            }
             // The client was gone before it was served.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             // Out of descriptors or memory: what is open goes on, and makes room.

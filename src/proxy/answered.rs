@@ -58,6 +58,7 @@ impl Answered {
             return response;
         }
 
+        client.begin_stream(idle);
         let whole = match head.framing {
             Framing::None => Some(0),
             Framing::Length(n) => usize::try_from(n).ok().filter(|n| *n <= rest.len()),
@@ -73,7 +74,6 @@ impl Answered {
             claim.finish(Some(head.status.as_u16()), None);
             if bytes.is_empty() { Body::Empty } else { Body::Full(bytes) }
         } else {
-            client.begin_stream(idle);
             Body::Stream(Box::new(Stream {
                 client: Rc::clone(client),
                 status: head.status.as_u16(),

@@ -24,8 +24,8 @@ enum Phase {
     Idle(Duration),
     /// Idle for so long that nothing but the socket is kept.
     Asleep,
-    /// A request head has begun.
-    Head,
+    /// A request head has begun. What is left of the last answer may pause for so long.
+    Head(Duration),
     /// A request is being served; the handler arms the deadline and looks at it.
     Request,
     /// Its answer streams; neither side may pause for longer.
@@ -109,27 +109,32 @@ impl Client {
     pub(super) fn wrote(&self, blocked: bool) {
         if self.write_blocked.replace(blocked) != blocked {
             match self.phase.get() {
-                Phase::Idle(pause) if blocked => self.deadline.arm(pause),
+                Phase::Idle(pause) | Phase::Head(pause) if blocked => self.deadline.arm(pause),
                 Phase::Idle(_) => self.deadline.arm(self.doze()),
+                Phase::Head(_) => self.deadline.arm(self.timeouts.client_header),
                 Phase::Stream(idle) if !blocked => self.deadline.arm(idle),
-                Phase::Asleep | Phase::Head | Phase::Request | Phase::Stream(_) => {}
+                Phase::Asleep | Phase::Request | Phase::Stream(_) => {}
             }
         }
     }
 
     /// Bytes have come from the client.
     pub(super) fn received(&self) {
-        if let Phase::Idle(_) | Phase::Asleep = self.phase.get() {
-            self.phase.set(Phase::Head);
-            self.deadline.arm(self.timeouts.client_header);
-        }
+        let pause = match self.phase.get() {
+            Phase::Idle(pause) => pause,
+            Phase::Asleep => self.timeouts.client_idle,
+            Phase::Head(_) | Phase::Request | Phase::Stream(_) => return,
+        };
+        self.phase.set(Phase::Head(pause));
+        // Who is still taking the last answer cannot be asked for the next request yet.
+        self.deadline.arm(if self.write_blocked.get() { pause } else { self.timeouts.client_header });
     }
 
     /// Whether the connection has been waiting for its client for too long.
     pub(super) fn is_overdue(&self) -> bool {
         self.deadline.expired()
             && match self.phase.get() {
-                Phase::Idle(_) | Phase::Asleep | Phase::Head => true,
+                Phase::Idle(_) | Phase::Asleep | Phase::Head(_) => true,
                 Phase::Request => false,
                 Phase::Stream(_) => self.write_blocked.get(),
             }
@@ -212,6 +217,32 @@ mod tests {
             client.wrote(false);
             tokio::time::sleep(Duration::from_millis(1500)).await;
             assert!(client.is_overdue(), "all is written: now it is idle");
+        };
+        tokio::select! { () = slow_client => {}, () = ticking => unreachable!("runs for ever") }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_has_time_until_the_last_answer_is_taken() {
+        let sweep = Rc::new(Sweep::default());
+        let seconds = Duration::from_secs;
+        let timeouts = ClientTimeouts { client_header: seconds(1), client_idle: seconds(1), request_body_idle: seconds(1) };
+        let client = Client::new(Peer::new([127, 0, 0, 1].into(), &[]), socket().await, &sweep, timeouts);
+        let ticking = Rc::clone(&sweep).run(|| false);
+        let slow_client = async {
+            client.begin_request(false);
+            client.begin_stream(seconds(3));
+            client.wrote(true);
+            client.end_request();
+            client.received();
+            for _ in 0..3 {
+                tokio::time::sleep(seconds(2)).await;
+                assert!(!client.is_overdue(), "it takes the answer");
+                client.wrote(false);
+                client.wrote(true);
+            }
+            client.wrote(false);
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            assert!(client.is_overdue(), "now there is nothing but the head to wait for");
         };
         tokio::select! { () = slow_client => {}, () = ticking => unreachable!("runs for ever") }
     }

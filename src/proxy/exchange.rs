@@ -33,6 +33,8 @@ pub(super) enum Problem {
     Client(ClientFault),
     /// The operator cut the request.
     Cut,
+    /// Ours: nothing is left to connect with.
+    Shortage,
 }
 
 /// The time-outs that matter here.

@@ -33,6 +33,7 @@ use crate::balance::strategy::StrategyKind;
 use crate::balance::strategy::consistent_hash::hash_key;
 use crate::clock;
 use crate::config::HashKey;
+use crate::shortage::is_shortage;
 use crate::tally::Cause;
 
 /// The client has left in the middle of its request: there is nobody to answer, and nothing to count.
@@ -148,6 +149,7 @@ impl Service<'_> {
                 Err(Problem::Client(ClientFault::Malformed)) => return Err(Cause::BadRequest.into()),
                 Err(Problem::Client(ClientFault::Stalled)) => return Err(Cause::RequestTimeout.into()),
                 Err(Problem::Cut) => return Err(Cause::Cut.into()),
+                Err(Problem::Shortage) => return Err(Cause::Shortage.into()),
             };
             last = error::cause_of(failure);
             let attempt = self.tried.len() as u32 + 1;
@@ -261,12 +263,22 @@ impl Service<'_> {
         if may_reuse && let Some(connection) = self.worker.reuse(backend) {
             return Ok(connection);
         }
+        match self.open(claim).await {
+            // Connections that are kept for later are descriptors for now.
+            Err(Problem::Shortage) if self.worker.give_up_idle() => self.open(claim).await,
+            opened => opened,
+        }
+    }
+
+    async fn open(&self, claim: &Claim) -> Result<Connection, Problem> {
+        let backend = claim.lease.backend();
         let deadline = &self.client.deadline;
         deadline.arm(self.patience.upstream.connect);
         // Boxed because it is large and seldom needed.
         let mut opening = Box::pin(Connection::open(&backend.spec));
         let not_sent = |failure| Problem::Backend { failure, reached: Reached::NotSent, stale: false };
         poll_fn(|cx| match opening.as_mut().poll(cx) {
+            Poll::Ready(Err(error)) if is_shortage(&error) => Poll::Ready(Err(Problem::Shortage)),
             Poll::Ready(opened) => Poll::Ready(opened.map_err(|_| not_sent(Failure::Refused))),
             Poll::Pending if claim.lease.is_cut() => Poll::Ready(Err(Problem::Cut)),
             Poll::Pending if deadline.expired() => Poll::Ready(Err(not_sent(Failure::ConnectTimeout))),

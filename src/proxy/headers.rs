@@ -3,7 +3,8 @@
 //! What belongs to one hop, or was named by `Connection`, goes first; our own fields are added after, so that no client can
 //! have them removed (the class of Traefik's CVE-2021-32813).
 
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::net::IpAddr;
 
 use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, MAX_FORWARDS};

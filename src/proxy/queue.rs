@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Duration;
@@ -9,8 +10,8 @@ use std::time::Duration;
 use super::client::Client;
 use super::worker::{Upstream, Worker};
 use crate::balance::lease::Lease;
-use crate::balance::pool::{NoPick, PickInput};
-use crate::balance::waiters::Place;
+use crate::balance::pool::{NoPick, PickInput, Pool};
+use crate::balance::waiters::{Place, Waiters};
 use crate::clock;
 use crate::tally::Cause;
 
@@ -24,37 +25,68 @@ pub(super) async fn wait(
     client: &Client,
     upstream: &Upstream,
     input: PickInput<'_>,
-    why: NoPick,
+    mut why: NoPick,
     last: Cause,
 ) -> Result<Lease, Cause> {
-    let queue = upstream.config().queue;
     let queued = &worker.tally.queued[upstream.index];
-    let (limit, timed_out) = match why {
-        NoPick::AllTried => return Err(last),
-        NoPick::NoneEligible => return Err(Cause::NoneEligible),
-        NoPick::AllFull if queued.load(Relaxed) >= u64::from(queue.size) => return Err(Cause::QueueFull),
-        NoPick::AllFull => (queue.timeout, Cause::QueueTimeout),
-        NoPick::AwaitingFirstCheck => (FIRST_CHECK, Cause::NoneEligible),
-    };
-    let _counted = Counted::new(queued);
-    client.deadline.arm(limit);
-    // Taken before the pick: a lease that is given back in between calls us.
-    let mut place = Place::take(upstream.pool.live());
-    loop {
-        match upstream.pool.pick(&PickInput { now: clock::now(), ..input }) {
+    let live = upstream.pool.live();
+    let wait = Wait { client, pool: &upstream.pool, queued, input };
+    if why == NoPick::AwaitingFirstCheck {
+        why = match wait.in_line(&live.unchecked, FIRST_CHECK, why).await {
             Ok(lease) => return Ok(lease),
-            Err(NoPick::NoneEligible) => return Err(Cause::NoneEligible),
-            Err(NoPick::AllTried) => return Err(last),
-            Err(NoPick::AllFull | NoPick::AwaitingFirstCheck) => {}
+            Err(why) => why,
+        };
+    }
+    if why == NoPick::AllFull {
+        let queue = upstream.config().queue;
+        if queued.load(Relaxed) >= u64::from(queue.size) {
+            return Err(Cause::QueueFull);
         }
-        let called = poll_fn(|cx| match Pin::new(&mut place).poll(cx) {
+        why = match wait.in_line(&live.waiters, queue.timeout, why).await {
+            Ok(lease) => return Ok(lease),
+            Err(why) => why,
+        };
+    }
+    Err(match why {
+        NoPick::AllTried => last,
+        NoPick::AllFull => Cause::QueueTimeout,
+        NoPick::NoneEligible | NoPick::AwaitingFirstCheck => Cause::NoneEligible,
+    })
+}
+
+/// A request that waits.
+struct Wait<'a> {
+    client: &'a Client,
+    pool: &'a Pool,
+    queued: &'a AtomicU64,
+    input: PickInput<'a>,
+}
+
+impl Wait<'_> {
+    /// Waits its turn, as long as nobody can be picked because of `why`, and no longer than `limit`.
+    async fn in_line(&self, line: &Arc<Waiters>, limit: Duration, why: NoPick) -> Result<Lease, NoPick> {
+        let _counted = Counted::new(self.queued);
+        self.client.deadline.arm(limit);
+        let mut place = Place::take(line);
+        while self.is_called(&mut place).await {
+            match self.pool.pick_in_turn(&PickInput { now: clock::now(), ..self.input }) {
+                // Room at a backend that has failed it is none for this one, but may be for those behind.
+                Err(again) if again == why && !self.input.tried.is_empty() => place.decline(),
+                Err(again) if again == why => {}
+                picked => return picked,
+            }
+        }
+        Err(why)
+    }
+
+    /// Waits for a call, or in vain.
+    async fn is_called(&self, place: &mut Place) -> bool {
+        poll_fn(|cx| match Pin::new(&mut *place).poll(cx) {
             Poll::Ready(()) => Poll::Ready(true),
-            Poll::Pending if client.deadline.expired() => Poll::Ready(false),
+            Poll::Pending if self.client.deadline.expired() => Poll::Ready(false),
             Poll::Pending => Poll::Pending,
-        });
-        if !called.await {
-            return Err(timed_out);
-        }
+        })
+        .await
     }
 }
 

@@ -46,11 +46,13 @@ impl Tunnel {
         poll_fn(|cx| {
             let mut client = client.borrow_mut();
             deadline.watch(cx.waker());
-            let before = up.moved + down.moved;
             let up_ended = up.poll(&mut client, &mut backend, cx);
             let down_ended = down.poll(&mut backend, &mut client, cx);
-            if up.moved + down.moved > before {
+            let (sent, received) = (up.take_moved(), down.take_moved());
+            if sent + received > 0 {
                 deadline.arm(idle);
+                bump(&claim.lease.meter().bytes_in, sent);
+                bump(&claim.lease.meter().bytes_out, received);
             }
             match (up_ended, down_ended) {
                 (Poll::Ready(Err(_)), _) | (_, Poll::Ready(Err(_))) | (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => {
@@ -61,8 +63,6 @@ impl Tunnel {
             }
         })
         .await;
-        bump(&claim.lease.meter().bytes_in, up.moved);
-        bump(&claim.lease.meter().bytes_out, down.moved);
         claim.finish_tunnel(opened);
     }
 }
@@ -72,6 +72,7 @@ impl Tunnel {
 struct Direction {
     buffer: BytesMut,
     state: State,
+    /// Bytes that nobody has counted yet.
     moved: u64,
 }
 
@@ -86,6 +87,10 @@ enum State {
 impl Direction {
     fn new(early: &[u8]) -> Self {
         Self { buffer: BytesMut::from(early), state: State::Open, moved: 0 }
+    }
+
+    fn take_moved(&mut self) -> u64 {
+        std::mem::take(&mut self.moved)
     }
 
     /// Moves what it can; ready when the source has ended and the target knows.

@@ -159,6 +159,14 @@ impl Worker {
         }
     }
 
+    /// Closes the connections that are kept for later requests. Says whether there were any.
+    pub(super) fn give_up_idle(&self) -> bool {
+        let mut idle = self.idle.borrow_mut();
+        let any = !idle.is_empty();
+        idle.clear();
+        any
+    }
+
     /// Tells the control plane.
     pub(super) fn report(&self, backend: Arc<Backend>, signal: Signal) {
         // Full means that the control plane has plenty of the same to act upon.
@@ -253,7 +261,7 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
     // What clients have sent by now is to be heard of before anybody is told to drain.
     tokio::task::yield_now().await;
     worker.draining.set(true);
-    worker.idle.borrow_mut().clear();
+    worker.give_up_idle();
     worker.sweep.wake_all();
     let mut cut = 0;
     while worker.tally.connections[worker.index].load(Relaxed) > 0 {

@@ -1,6 +1,5 @@
 //! The dashboard in a real terminal: what its keys do to the traffic, and what the terminal is like afterwards.
 
-use std::fs;
 use std::net::{SocketAddr, TcpStream};
 
 use evenkeel::balance::backend::Mode;
@@ -11,6 +10,7 @@ use tempfile::TempDir;
 use crate::support::client::{Client, get};
 use crate::support::eventually;
 use crate::support::keel::config_dir;
+use crate::support::process::cpu_ticks;
 use crate::support::pty::Pty;
 use crate::support::script::{Gate, held, ok};
 use crate::support::upstream::{Upstream, upstream};
@@ -226,21 +226,13 @@ fn a_closed_terminal_may_leave_the_proxy_serving_and_at_rest() {
     cockpit.pty.close();
     assert_eq!(cockpit.answering(), ["api-1", "api-2", "api-3"]);
     let pid = cockpit.pty.pid();
-    let before = cpu_ticks(pid.as_raw_nonzero().get());
+    let before = cpu_ticks(pid);
     std::thread::sleep(std::time::Duration::from_secs(1));
-    let ticks = cpu_ticks(pid.as_raw_nonzero().get()) - before;
+    let ticks = cpu_ticks(pid) - before;
     assert!(ticks < 50, "{ticks} ticks of processor time in a second without anything to do");
     assert!(cockpit.pty.is_running());
     cockpit.pty.signal(Signal::TERM);
     assert_eq!(cockpit.pty.exit_code(), 0);
-}
-
-/// Processor time used so far, in hundredths of a second.
-fn cpu_ticks(pid: i32) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // The second field is the name in brackets, which may contain anything; utime and stime are the 14th and 15th.
-    let fields: Vec<_> = stat[stat.rfind(')').unwrap() + 2..].split(' ').collect();
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
 }
 
 #[test]

@@ -4,6 +4,7 @@ pub mod client;
 pub mod http;
 pub mod keel;
 pub mod pair;
+pub mod process;
 pub mod pty;
 pub mod script;
 pub mod upstream;

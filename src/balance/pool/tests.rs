@@ -175,11 +175,13 @@ fn a_lease_given_back_calls_who_waits() {
         std::pin::Pin::new(place).poll(&mut context).is_ready()
     };
     let lease = pick(&pool, 0);
-    let mut place = Place::take(pool.live());
-    assert!(!called(&mut place));
+    let mut place = Place::take(&pool.live().waiters);
+    assert!(called(&mut place) && !called(&mut place));
     drop(lease);
-    assert!(called(&mut place));
-    assert!(!called(&mut place));
+    assert_eq!(try_pick(&pool, 1, &[]).err(), Some(NoPick::AllFull), "there is room, but it is another one's turn");
+    assert!(called(&mut place) && !called(&mut place));
+    drop(pool.pick_in_turn(&input(2)).expect("its turn"));
+    assert!(called(&mut place) && !called(&mut place));
     pool.refresh(0);
     assert!(!called(&mut place), "nothing new");
     pool.backends()[0].live.set_mode(Mode::Down);

@@ -12,6 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::balance::backend::Spec;
 use crate::config::{CheckKind, HealthCheck};
+use crate::shortage::is_shortage;
 
 /// What is read of an answer after its head, for manners only.
 const LEFTOVER: u64 = 64 * 1024;
@@ -27,6 +28,11 @@ pub(super) struct Finding {
 }
 
 impl Finding {
+    /// Whether nothing was found, because there was nothing left to look with.
+    pub(super) fn is_void(&self) -> bool {
+        matches!(&self.result, Err(CheckError::Io(error)) if is_shortage(error))
+    }
+
     /// Whether the check passed.
     pub(super) fn passed(&self) -> bool {
         self.result.is_ok()
@@ -148,7 +154,8 @@ fn judge(passed: Passed, kind: &CheckKind) -> Result<Passed, CheckError> {
 async fn connect(backend: &Spec) -> Result<TcpStream, CheckError> {
     let mut refused = CheckError::Unresolved(backend.host.clone());
     let addresses = tokio::net::lookup_host((backend.host.as_str(), backend.port)).await;
-    for address in addresses.map_err(|_| CheckError::Unresolved(backend.host.clone()))? {
+    let unresolved = |error| if is_shortage(&error) { error.into() } else { CheckError::Unresolved(backend.host.clone()) };
+    for address in addresses.map_err(unresolved)? {
         match TcpStream::connect(address).await {
             Ok(stream) => return Ok(stream),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => refused = CheckError::Refused,

@@ -144,9 +144,14 @@ impl Keel {
         eventually("nothing in flight", || self.snapshot().pools.iter().all(|p| p.in_flight == 0).then_some(()));
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
     /// Sends a signal.
     pub fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_child(&self.child), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
     }
 
     /// Waits for its end and gives its exit code (`None`: a signal killed it).

@@ -19,7 +19,7 @@ struct Ward {
     checks: Arc<Checks>,
     events: broadcast::Receiver<Arc<Stamped>>,
     recovered: mpsc::UnboundedReceiver<Arc<Backend>>,
-    /// 0 = refused, else a status.
+    /// 0 = refused, 1 = no descriptor left, else a status.
     answer: watch::Sender<u16>,
     begun: Arc<AtomicUsize>,
     tasks: [AbortHandle; 2],
@@ -48,6 +48,7 @@ impl Ward {
                 sleep(slowness).await;
                 let result = match *answers.borrow() {
                     0 => Err(CheckError::Refused),
+                    1 => Err(CheckError::Io(rustix::io::Errno::MFILE.into())),
                     status => Ok(Passed::Status(status)),
                 };
                 Finding { result, took: slowness }
@@ -102,6 +103,20 @@ async fn a_backend_falls_and_rises_quickly() {
     assert!(took <= 500, "one check in doubt: {took} ms");
     assert_eq!(ward.event().await.0, "web 0 -> 1 of 2 eligible");
     assert_eq!(ward.recovered.recv().await.unwrap().spec.id, ward.backend.spec.id);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_could_not_be_made_says_nothing() {
+    let mut ward = Ward::new(1, Duration::ZERO);
+    sleep(20 * SECOND).await;
+    assert!(ward.begun() > 5, "it is tried again");
+    assert_eq!(ward.backend.eligibility(), Eligibility::AwaitingFirstCheck);
+    ward.answer.send_replace(200);
+    assert_eq!(ward.event().await.0, "web/a unknown -> healthy: 200 in <1 ms");
+    ward.answer.send_replace(1);
+    sleep(20 * SECOND).await;
+    assert_eq!(ward.backend.eligibility(), Eligibility::Eligible);
+    assert_eq!(ward.checks.log().results().len(), 1, "the one that was made");
 }
 
 #[tokio::test(start_paused = true)]
