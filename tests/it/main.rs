@@ -11,6 +11,7 @@ mod bodies;
 mod cli;
 mod conformance;
 mod dashboard;
+mod desync;
 mod failures;
 mod health;
 mod layers;
