@@ -3,7 +3,6 @@
 
 mod arena;
 mod bodies;
-mod oracle;
 mod spellings;
 mod vectors;
 

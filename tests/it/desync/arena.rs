@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::{mem, thread};
 
-use super::oracle::{self, Next, Request};
+use crate::fuzz_targets::oracle::{self, Next, Request};
 use crate::support::DEADLINE;
 use crate::support::http::{Framing, Wire};
 use crate::support::keel::Keel;
