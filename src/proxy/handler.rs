@@ -203,9 +203,7 @@ impl Service<'_> {
             (StrategyKind::ConsistentHash, HashKey::Header(name)) => {
                 of(self.parts.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default())
             }
-            (StrategyKind::ConsistentHash, HashKey::Cookie(name)) => {
-                of(cookie(&self.parts.headers, name).unwrap_or_default().as_bytes())
-            }
+            (StrategyKind::ConsistentHash, HashKey::Cookie(name)) => of(cookie(&self.parts.headers, name).unwrap_or_default()),
             _ => 0,
         }
     }

@@ -44,10 +44,11 @@ impl Peer {
         if !self.trusted {
             return self.ip;
         }
-        let lines: Vec<&str> = headers.get_all("x-forwarded-for").iter().filter_map(|v| v.to_str().ok()).collect();
+        let lines = headers.get_all("x-forwarded-for").iter().rev();
         let mut client = self.ip;
-        for hop in lines.iter().rev().flat_map(|line| line.rsplit(',')) {
-            let Ok(ip) = hop.trim().parse::<IpAddr>() else { break };
+        for hop in lines.flat_map(|line| line.as_bytes().rsplit(|b| *b == b',')) {
+            // Nobody vouches for what stands left of something that is no address.
+            let Some(ip) = address(hop) else { break };
             client = ip.to_canonical();
             if !networks.iter().any(|network| network.contains(&client)) {
                 break;
@@ -55,6 +56,10 @@ impl Peer {
         }
         client
     }
+}
+
+fn address(hop: &[u8]) -> Option<IpAddr> {
+    str::from_utf8(hop.trim_ascii()).ok()?.parse().ok()
 }
 
 /// Appends the request head that a backend gets.
@@ -273,7 +278,9 @@ mod tests {
         let request = Request::get("/")
             .header("Host", "h")
             .header("Connection", "X-Secret, X-Forwarded-For , keep-alive, host, via, x-request-id")
+            .header("Connection", HeaderValue::from_bytes(b"\xff,,x-hop").unwrap())
             .header("X-Secret", "1")
+            .header("X-Hop", "1")
             .header("X-Forwarded-For", "1.2.3.4")
             .header("X_Forwarded_For", "1.2.3.4")
             .header("Forwarded", "for=1.2.3.4")
@@ -319,6 +326,19 @@ mod tests {
         let of = |ip: &str| Peer::new(ip.parse().unwrap(), &networks).client_ip(&headers, &networks).to_string();
         assert_eq!(of("10.0.0.1"), "1.2.3.4");
         assert_eq!(of("9.9.9.9"), "9.9.9.9");
+    }
+
+    #[test]
+    fn nothing_is_believed_that_stands_left_of_what_is_no_address() {
+        let networks = ["10.0.0.0/8".parse().unwrap()];
+        let proxy = "10.0.0.1".parse().unwrap();
+        for unreadable in [&b"\xff"[..], b"\xff, 10.0.0.2", b"unknown", b"", b"10.0.0.2 10.0.0.3"] {
+            let mut headers = HeaderMap::new();
+            headers.append("x-forwarded-for", HeaderValue::from_static("6.6.6.6"));
+            headers.append("x-forwarded-for", HeaderValue::from_bytes(unreadable).unwrap());
+            let client = Peer::new(proxy, &networks).client_ip(&headers, &networks);
+            assert!(networks[0].contains(&client), "{client} by {}", unreadable.escape_ascii());
+        }
     }
 
     #[test]

@@ -64,6 +64,8 @@ fn longest(prefixes: &Prefixes, path: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn router(pools: &[(&[&str], &str)]) -> Router {
@@ -108,6 +110,54 @@ mod tests {
             ("h", "*", None),
         ] {
             assert_eq!(router.route(host, path), pool, "{host}{path}");
+        }
+    }
+
+    /// The rule of the module, word by word, asked of every pool in turn.
+    fn naive(pools: &[(Vec<HostPattern>, String)], host: &str, path: &str) -> Option<usize> {
+        let host = host.to_ascii_lowercase();
+        let host = host.strip_suffix('.').unwrap_or(&host);
+        let host_rank = |hosts: &[HostPattern]| {
+            let ranks = hosts.iter().filter_map(|pattern| match pattern {
+                HostPattern::Exact(name) => (host == name).then_some(usize::MAX),
+                HostPattern::Wildcard(suffix) => (host.len() > suffix.len() && host.ends_with(suffix)).then_some(suffix.len()),
+            });
+            if hosts.is_empty() { Some(0) } else { ranks.max() }
+        };
+        let path_rank = |prefix: &str| {
+            let segments = |path: &str| path.split('/').map(str::to_owned).collect::<Vec<_>>();
+            let prefix = prefix.trim_end_matches('/');
+            (prefix.is_empty() || segments(path).starts_with(&segments(prefix))).then_some(prefix.len())
+        };
+        let ranks = pools
+            .iter()
+            .enumerate()
+            .filter_map(|(index, (hosts, prefix))| Some((host_rank(hosts)?, path_rank(prefix)?, std::cmp::Reverse(index))));
+        ranks.max().map(|(.., index)| index.0)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+        /// The class of Caddy's CVE-2026-27588: a fast path that goes by other rules than the slow one.
+        #[test]
+        fn hundreds_of_hosts_are_told_apart_as_one_is(
+            pools in prop::collection::vec(
+                (prop::collection::vec("(\\*\\.)?[ab]{1,2}(\\.[ab]){0,3}", 0..4), "(/[xy]{1,2}){0,2}/?"),
+                0..200,
+            ),
+            asked in prop::collection::vec(("[abAB]{0,2}(\\.[abAB]){0,4}\\.?", "(/[xyz]{0,2}){1,3}|\\*"), 20),
+        ) {
+            let pattern = |host: &String| match host.strip_prefix('*') {
+                Some(suffix) => HostPattern::Wildcard(suffix.to_owned()),
+                None => HostPattern::Exact(host.clone()),
+            };
+            let pools: Vec<(Vec<HostPattern>, String)> =
+                pools.iter().map(|(hosts, prefix)| (hosts.iter().map(pattern).collect(), prefix.clone())).collect();
+            let router = Router::new(pools.iter().map(|(hosts, prefix)| (hosts.as_slice(), prefix.as_str())));
+            for (host, path) in asked {
+                prop_assert_eq!(router.route(&host, &path), naive(&pools, &host, &path), "{}{}", host, path);
+            }
         }
     }
 }

@@ -1,28 +1,22 @@
-//! The classes of mistakes for which other proxies had to publish advisories. Where another module shows that we do not make
-//! one of them, it is named here: request smuggling by lengths and codings is [`super::desync`]'s.
+//! The classes of mistakes for which other proxies had to publish advisories, and what shows that we do not make them.
+//!
+//! | class | shown by |
+//! |---|---|
+//! | lengths and codings read differently (Pingora CVE-2026-2835, hyper RUSTSEC-2021-0078) | [`super::desync`], [`super::rfc9112`] |
+//! | a body where none is expected (hyper RUSTSEC-2020-0008) | [`super::rfc9110`], 9.3.1 |
+//! | bytes behind an upgrade, switches unasked for (Pingora CVE-2026-2833, Envoy CVE-2025-64763) | [`super::rfc6455`], [`super::rfc9110`], 7.8 |
+//! | what is left of a request that was answered early (Pingora CVE-2025-4366) | [`remains`] |
+//! | answers without a request, `Expect` (Go CVE-2024-24791) | [`super::rfc9112`], 6.3 and 9.2, [`remains`] |
+//! | names of hosts and paths (`HAProxy` CVE-2023-45539, Envoy CVE-2019-9901, Caddy CVE-2026-27587) | [`routing`] |
+//! | fast paths of the router (Caddy CVE-2026-27588) | a property in `src/proxy/router.rs` |
+//! | our own fields, stripped or forged (Traefik CVE-2021-32813, GHSA-62c8-mh53-4cqv) | [`identity`] |
+//! | what outlives a reset (Envoy CVE-2026-26311) | [`remains`] |
+//! | words that reports cannot bear, or that make series (Envoy CVE-2026-47220, RUSTSEC-2025-0055) | [`reports`] |
+//! | the admin API open to others (Envoy CVE-2026-73546) | [`reports`], [`super::admin`] |
+//! | retries of what must not be repeated | [`super::failures`], [`super::rfc9110`], 9.2.2 |
+//! | half-closed tunnels | [`super::rfc6455`], 7.1.1, [`super::upgrade`] |
 
-use crate::support::keel::{Keel, pool};
-use crate::support::script::ok;
-use crate::support::upstream::upstream;
-
-/// Pingora CVE-2025-4366, CVE-2026-2835: what follows a request that was refused must not be taken for the next one, since
-/// nobody can be sure where it begins.
-#[test]
-fn a_refused_request_ends_its_connection() {
-    let backend = upstream(ok("ok"));
-    let keel = Keel::serve(pool(&[&backend]));
-    let long = format!("GET /{} HTTP/1.1\r\nhost: test\r\n\r\n", "x".repeat(9000));
-    for (request, status) in [
-        ("POST / HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked, chunked\r\n\r\n0\r\n\r\n", 400),
-        ("POST / HTTP/1.1\r\nhost: a\r\nhost: b\r\ncontent-length: 0\r\n\r\n", 400),
-        ("TRACE / HTTP/1.1\r\nhost: test\r\ntransfer-encoding: gzip, chunked\r\n\r\n0\r\n\r\n", 405),
-        (&long, 414),
-    ] {
-        let mut client = keel.client();
-        client.send(format!("{request}GET /behind HTTP/1.1\r\nhost: test\r\n\r\n"));
-        let response = client.response();
-        assert_eq!((response.status, response.head.get("connection")), (status, Some("close")), "{}", response.head.text);
-        assert!(client.is_at_end(), "{status}: another answer follows");
-    }
-    assert_eq!(backend.hits(), 0);
-}
+mod identity;
+mod remains;
+mod reports;
+mod routing;

@@ -10,8 +10,12 @@ mod balancing;
 mod bodies;
 mod cli;
 mod conformance;
+mod corpus;
 mod dashboard;
+mod desync;
 mod failures;
+#[path = "../fuzz/src/lib.rs"]
+mod fuzz_targets;
 mod health;
 mod layers;
 mod limits;

@@ -166,6 +166,10 @@ impl Chunked {
         while let Some(end) = input.iter().position(|b| *b == b'\n') {
             self.count_overhead(end + 1)?;
             self.trailers.extend_from_slice(&input.split_to(end + 1));
+            // Who takes a lone LF for the end of a line may see the end of the section elsewhere.
+            if !self.trailers.ends_with(b"\r\n") {
+                return Err(BadAnswer);
+            }
             if self.trailers == b"\r\n"[..] {
                 return Ok(Step::End);
             }
@@ -247,6 +251,8 @@ mod tests {
             b"5\r\nhello\r\n",
             b"5\r\nhel",
             b"0\r\nbad line\r\n\r\n",
+            b"0\r\nA: 1\n\nB: 2\r\n\r\n",
+            b"0\r\n\n\r\n",
             b"",
         ] {
             assert_eq!(decode(Framing::Chunked, &[bad]), Err(BadAnswer), "{:?}", String::from_utf8_lossy(bad));
