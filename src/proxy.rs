@@ -30,6 +30,7 @@ mod handler;
 mod headers;
 #[cfg(feature = "internals")]
 pub mod internals;
+mod memory;
 mod queue;
 mod request;
 mod request_body;

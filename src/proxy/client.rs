@@ -14,8 +14,9 @@ use super::headers::Peer;
 use super::tunnel::Tunnel;
 use crate::config::ClientTimeouts;
 
-/// How long after its last answer a connection goes to sleep.
-const DOZE: Duration = Duration::from_secs(4);
+/// How long after its last answer a connection goes to sleep. Short, because what many connections have at the same time is
+/// what the process needs; long enough that the microseconds to wake one do not count.
+const DOZE: Duration = Duration::from_secs(1);
 
 /// What a client connection is doing, as far as deadlines are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

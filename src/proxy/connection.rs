@@ -39,6 +39,7 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
             Some(read) => ahead = read,
             None => break,
         }
+        worker.memory.count_sleeper();
     }
 }
 

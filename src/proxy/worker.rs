@@ -14,6 +14,7 @@ use tokio::task::LocalSet;
 
 use super::accept::{Acceptor, Handover};
 use super::deadline::Sweep;
+use super::memory::Leftovers;
 use super::router::Router;
 use super::upstream::{Connection, IdleConnections};
 use crate::balance::Millis;
@@ -93,6 +94,8 @@ pub(super) struct Worker {
     pub(super) http: http1::Builder,
     /// Whether connections are to end after their present request.
     pub(super) draining: Cell<bool>,
+    /// What sleeping connections have left behind.
+    pub(super) memory: Leftovers,
     /// Maps for the fields of answers.
     pub(super) spare_headers: SpareHeaders,
     reports: Reports,
@@ -131,6 +134,7 @@ impl Worker {
             http,
             draining: Cell::new(false),
             reports: plan.reports.clone(),
+            memory: Leftovers::default(),
             spare_headers: SpareHeaders::default(),
             idle: RefCell::default(),
             // Mixed, or the workers would walk the same sequence a step apart.
@@ -233,6 +237,7 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
             if std::mem::replace(&mut cut_epochs, epochs) != epochs {
                 worker.sweep.wake_all();
             }
+            worker.memory.release(clock::now());
             let mut idle = worker.idle.borrow_mut();
             idle.expire(clock::now());
             !idle.is_empty()
