@@ -8,7 +8,7 @@ use std::{mem, thread};
 
 use crate::fuzz_targets::oracle::{self, Next, Request};
 use crate::support::DEADLINE;
-use crate::support::http::{Framing, Wire};
+use crate::support::http::{Framing, Wire, uninterrupted};
 use crate::support::keel::Keel;
 
 /// Where the requests lead that are hidden in a body.
@@ -157,7 +157,7 @@ fn statuses(answers: &[u8], mut to_head: bool) -> io::Result<Vec<u16>> {
 fn record(mut stream: TcpStream, ledger: &Ledger) {
     let mut piece = vec![0; 16 * 1024];
     let mut bytes = Vec::new();
-    while let Ok(n @ 1..) = stream.read(&mut piece) {
+    while let Ok(n @ 1..) = uninterrupted(|| stream.read(&mut piece)) {
         bytes.extend_from_slice(&piece[..n]);
         loop {
             match oracle::next(&bytes) {

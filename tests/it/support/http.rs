@@ -165,9 +165,19 @@ impl<S: Read + Write> Wire<S> {
 
     fn fill(&mut self) -> io::Result<usize> {
         let mut piece = [0; 16 * 1024];
-        let n = self.stream.read(&mut piece)?;
+        let n = uninterrupted(|| self.stream.read(&mut piece))?;
         self.ahead.extend_from_slice(&piece[..n]);
         Ok(n)
+    }
+}
+
+/// Reads again if a signal came in between: with a time-out set, even one that stops and continues the process does.
+pub fn uninterrupted(mut read: impl FnMut() -> io::Result<usize>) -> io::Result<usize> {
+    loop {
+        match read() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            outcome => return outcome,
+        }
     }
 }
 
