@@ -80,6 +80,11 @@ impl Sweep {
         deadline
     }
 
+    /// Milliseconds since its start, counted in ticks: good for seconds, and free.
+    pub(super) fn now(&self) -> Millis {
+        self.now.get()
+    }
+
     /// Wakes every task, whatever its deadline: something happened that all must look at.
     pub(super) fn wake_all(&self) {
         self.deadlines.borrow().iter().for_each(|d| d.wake());

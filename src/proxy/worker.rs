@@ -16,7 +16,8 @@ use super::accept::{Acceptor, Handover};
 use super::deadline::Sweep;
 use super::memory::Leftovers;
 use super::router::Router;
-use super::upstream::{Connection, IdleConnections};
+use super::upstream::Connection;
+use super::upstream::idle::IdleConnections;
 use crate::balance::Millis;
 use crate::balance::backend::Backend;
 use crate::balance::lease::Signal;
@@ -159,7 +160,7 @@ impl Worker {
     /// Keeps a connection for later requests.
     pub(super) fn keep(&self, backend: &Backend, connection: Connection) {
         if !self.draining.get() {
-            self.idle.borrow_mut().put(backend, connection, clock::now());
+            self.idle.borrow_mut().put(backend, connection, self.sweep.now());
         }
     }
 
@@ -239,7 +240,7 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
             }
             worker.memory.release(clock::now());
             let mut idle = worker.idle.borrow_mut();
-            idle.expire(clock::now());
+            idle.expire(worker.sweep.now());
             !idle.is_empty()
         };
         tokio::task::spawn_local(sweep.run(each_tick))
