@@ -3,8 +3,9 @@
 //! crossterm spins for ever on a terminal that is gone, and a process in the background is stopped when it reads. So we
 //! ask the terminal ourselves before every single read.
 //!
-//! crossterm also watches for a new size of the terminal. Finding that and a key at once, it tells the size and forgets
-//! that there is a key, until the next one comes. So it is made to look whenever the size has changed: [`Input::stir`].
+//! crossterm also watches for a new size of the terminal, but only while it is asked for keys: [`Input::stir`]. Its usual
+//! reader, finding a size and a key at once, tells the size and forgets the key until the next one comes; the one that its
+//! feature `use-dev-tty` brings does not.
 
 use std::fs::File;
 use std::io::{self, IsTerminal};
@@ -20,6 +21,9 @@ use super::update::Msg;
 
 /// How long to wait when the terminal has bytes for us that we may not or cannot read.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long crossterm may look for an event. In no time at all it would not even look.
+const GLANCE: Duration = Duration::from_millis(1);
 
 const AT_ONCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 0 };
 
@@ -77,7 +81,7 @@ fn read(tty: &OwnedFd, woken: &OwnedFd, tx: &Sender<Msg>) -> io::Result<()> {
             Look::Ready => {}
         }
         let mut nothing = true;
-        while is_foreground(tty) && event::poll(Duration::ZERO)? {
+        while is_foreground(tty) && event::poll(GLANCE)? {
             nothing = false;
             let message = match event::read()? {
                 Event::Key(key) => Msg::Key(key),

@@ -308,8 +308,9 @@ fn the_demo_lives_and_lets_others_join_in() {
     pty.wait_for(url);
     let text = pty.text();
     let address = text[text.find(url).unwrap() + url.len()..].split('/').next().unwrap();
-    // The flaky one may answer 500, but somebody answers.
-    assert!([200, 500].contains(&get(address.parse().unwrap(), "/").status));
+    // The flaky one may answer 500, the nomad may leave in the middle, but somebody answers.
+    let status = get(address.parse().unwrap(), "/").status;
+    assert!([200, 500, 502].contains(&status), "{status}");
     pty.wait_until("2xx answers", |screen| screen.contents().contains("2xx 9") || screen.contents().contains("2xx 100"));
     pty.keys("q");
     pty.wait_for("Stop serving?");
