@@ -14,6 +14,7 @@ mod corpus;
 mod dashboard;
 mod desync;
 mod failures;
+mod faults;
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz_targets;
 mod health;
