@@ -28,6 +28,7 @@ mod rfc9110;
 mod rfc9112;
 mod shutdown;
 mod slow_clients;
+mod soak;
 mod support;
 mod upgrade;
 mod vices;
