@@ -14,6 +14,7 @@ mod corpus;
 mod dashboard;
 mod desync;
 mod failures;
+mod faults;
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz_targets;
 mod health;
@@ -27,6 +28,7 @@ mod rfc9110;
 mod rfc9112;
 mod shutdown;
 mod slow_clients;
+mod soak;
 mod support;
 mod upgrade;
 mod vices;

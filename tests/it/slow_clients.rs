@@ -171,7 +171,7 @@ fn slow_clients_cost_others_nothing_and_little_memory() {
                 };
                 let mut attackers: Vec<_> = (0..ATTACKERS).map(|_| connect()).collect();
                 while !over.load(Relaxed) {
-                    attackers.retain_mut(|stream| then(stream));
+                    attackers.retain_mut(then);
                     thread::sleep(Duration::from_millis(20));
                 }
             });

@@ -7,6 +7,7 @@ pub mod pair;
 pub mod process;
 pub mod pty;
 pub mod script;
+pub mod storm;
 pub mod upstream;
 
 use std::thread;

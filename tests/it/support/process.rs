@@ -53,7 +53,7 @@ impl Drop for Starved {
 
 fn none_left(pid: Pid) -> Rlimit {
     let open = open(pid);
-    let lowest_free = (0..).find(|fd| !open.contains(fd));
+    let lowest_free = (0..=open.len() as u64).find(|fd| !open.contains(fd));
     // Processes inherit the test's limits.
     Rlimit { current: lowest_free, maximum: getrlimit(Resource::Nofile).maximum }
 }

@@ -1,8 +1,10 @@
 //! What a scripted upstream does with a request: the good manners and the vices.
 
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use super::DEADLINE;
+use super::upstream::Request;
 
 /// What to do with each request, step by step. After the last step the connection waits for the next request.
 pub type Script = Vec<Step>;
@@ -16,6 +18,10 @@ pub enum Step {
     Send(Vec<u8>),
     /// Sends these bytes one by one.
     Trickle(Vec<u8>),
+    /// Waits for so long.
+    Pause(Duration),
+    /// Lets somebody see the request as far as it has come.
+    Show(Witness),
     /// Waits until the test opens the gate.
     Hold(Gate),
     /// Opens a gate, for the test to know that the script is so far.
@@ -24,10 +30,28 @@ pub enum Step {
     Stall,
     /// Sends back whatever comes, until the other side says it is done.
     Echo,
+    /// Says that nothing more will come, and does nothing until the other side leaves.
+    HalfClose,
     /// Closes the connection in good order.
     Close,
     /// Breaks the connection with a reset.
     Reset,
+}
+
+/// Somebody who is shown a request.
+#[derive(Clone)]
+pub struct Witness(Arc<dyn Fn(&Request) + Send + Sync>);
+
+impl Witness {
+    /// Does this with what it is shown.
+    pub fn new(see: impl Fn(&Request) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(see))
+    }
+
+    /// Shows it.
+    pub fn see(&self, request: &Request) {
+        (self.0)(request);
+    }
 }
 
 /// Something the test opens when it wants things to go on.

@@ -1,5 +1,6 @@
-//! Scripted backends: each plays a [`Script`] and keeps a ledger of every request it received.
+//! Scripted backends: each plays a [`Script`] and keeps a ledger of every request it received. Or it improvises, and forgets.
 
+use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, Weak};
@@ -39,10 +40,23 @@ struct Shared {
     socket: Socket,
     door: Mutex<Door>,
     turned: Condvar,
-    script: Mutex<Script>,
-    ledger: Mutex<Vec<Request>>,
+    role: Mutex<Role>,
+    ledger: Mutex<Ledger>,
     received: Mutex<Vec<u8>>,
     connections: Mutex<Vec<Weak<TcpStream>>>,
+}
+
+#[derive(Clone)]
+enum Role {
+    Script(Script),
+    Improvised(Arc<dyn Fn(&Head) -> Script + Send + Sync>),
+}
+
+/// Requests by the order of their arrival.
+#[derive(Default)]
+struct Ledger {
+    next: usize,
+    requests: BTreeMap<usize, Request>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -67,7 +81,7 @@ pub fn deaf(script: Script) -> Upstream {
         socket,
         door: Mutex::new(Door::Shut),
         turned: Condvar::new(),
-        script: Mutex::new(script),
+        role: Mutex::new(Role::Script(script)),
         ledger: Mutex::default(),
         received: Mutex::default(),
         connections: Mutex::default(),
@@ -97,7 +111,12 @@ impl Upstream {
 
     /// From the next request on.
     pub fn plays(&self, script: Script) {
-        *self.shared.script.lock().unwrap() = script;
+        *self.shared.role.lock().unwrap() = Role::Script(script);
+    }
+
+    /// From the next request on, for each request what this says. A request is forgotten when that is done.
+    pub fn improvises(&self, script: impl Fn(&Head) -> Script + Send + Sync + 'static) {
+        *self.shared.role.lock().unwrap() = Role::Improvised(Arc::new(script));
     }
 
     /// Dies: its connections end, new ones are refused.
@@ -115,7 +134,7 @@ impl Upstream {
 
     /// Everything received so far.
     pub fn requests(&self) -> Vec<Request> {
-        self.shared.ledger.lock().unwrap().clone()
+        self.shared.ledger.lock().unwrap().requests.values().cloned().collect()
     }
 
     /// Every byte received since this was asked last, in the order of arrival over all connections.
@@ -125,7 +144,7 @@ impl Upstream {
 
     /// How many requests it has received.
     pub fn hits(&self) -> usize {
-        self.shared.ledger.lock().unwrap().len()
+        self.shared.ledger.lock().unwrap().next
     }
 
     /// The only request.
@@ -194,53 +213,79 @@ impl Shared {
         }
     }
 
-    fn converse(&self, mut stream: &TcpStream, connection: usize) -> io::Result<()> {
+    fn converse(&self, stream: &TcpStream, connection: usize) -> io::Result<()> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         let mut wire = Wire::new(Tap { stream, received: &self.received });
         while let Some(head) = wire.head()? {
             let framing = head.framing(Framing::Length(0))?;
-            let index = self.record(connection, head);
-            let script = self.script.lock().unwrap().clone();
-            for step in script {
-                match step {
-                    Step::ReadBody => {
-                        let trailers = wire.body(framing, &mut |piece| self.amend(index, |r| r.body.extend_from_slice(piece)))?;
-                        self.amend(index, |r| (r.trailers, r.complete) = (trailers, true));
-                    }
-                    Step::Send(bytes) => stream.write_all(&bytes)?,
-                    Step::Trickle(bytes) => {
-                        for byte in bytes {
-                            stream.write_all(&[byte])?;
-                            thread::sleep(Duration::from_millis(1));
-                        }
-                    }
-                    Step::Hold(gate) => gate.pass(),
-                    Step::Tell(gate) => gate.open(),
-                    Step::Stall => {
-                        let ended = io::copy(&mut stream, &mut io::sink());
-                        let left = !ended.is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock);
-                        self.amend(index, |r| r.abandoned = left);
-                        return Ok(());
-                    }
-                    Step::Echo => return echo(&mut wire, stream),
-                    Step::Close => return Ok(()),
-                    // With no time to linger, the close that follows sends a reset.
-                    Step::Reset => return SockRef::from(stream).set_linger(Some(Duration::ZERO)),
-                }
+            let index = self.record(connection, head.clone());
+            let role = self.role.lock().unwrap().clone();
+            let script = match &role {
+                Role::Script(script) => script.clone(),
+                Role::Improvised(improvise) => improvise(&head),
+            };
+            let goes_on = self.play(script, &mut wire, framing, index);
+            if let Role::Improvised(_) = role {
+                self.ledger.lock().unwrap().requests.remove(&index);
+                self.received.lock().unwrap().clear();
+            }
+            if !goes_on? {
+                break;
             }
         }
         Ok(())
     }
 
+    /// Says whether the connection is good for another request.
+    fn play(&self, script: Script, wire: &mut Wire<Tap<'_>>, framing: Framing, index: usize) -> io::Result<bool> {
+        for step in script {
+            let mut stream = wire.stream().stream;
+            match step {
+                Step::ReadBody => {
+                    let trailers = wire.body(framing, &mut |piece| self.amend(index, |r| r.body.extend_from_slice(piece)))?;
+                    self.amend(index, |r| (r.trailers, r.complete) = (trailers, true));
+                }
+                Step::Send(bytes) => stream.write_all(&bytes)?,
+                Step::Trickle(bytes) => {
+                    for byte in bytes {
+                        stream.write_all(&[byte])?;
+                        thread::sleep(Duration::from_millis(1));
+                    }
+                }
+                Step::Pause(pause) => thread::sleep(pause),
+                Step::Show(witness) => self.amend(index, |r| witness.see(r)),
+                Step::Hold(gate) => gate.pass(),
+                Step::Tell(gate) => gate.open(),
+                Step::Stall | Step::HalfClose => {
+                    if let Step::HalfClose = step {
+                        stream.shutdown(Shutdown::Write)?;
+                    }
+                    let ended = io::copy(&mut stream, &mut io::sink());
+                    let left = !ended.is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock);
+                    self.amend(index, |r| r.abandoned = left);
+                    return Ok(false);
+                }
+                Step::Echo => return echo(wire, stream).map(|()| false),
+                Step::Close => return Ok(false),
+                // With no time to linger, the close that follows sends a reset.
+                Step::Reset => return SockRef::from(stream).set_linger(Some(Duration::ZERO)).map(|()| false),
+            }
+        }
+        Ok(true)
+    }
+
     fn record(&self, connection: usize, head: Head) -> usize {
+        let request = Request { connection, head, body: Vec::new(), trailers: Vec::new(), complete: false, abandoned: false };
         let mut ledger = self.ledger.lock().unwrap();
-        ledger.push(Request { connection, head, body: Vec::new(), trailers: Vec::new(), complete: false, abandoned: false });
-        ledger.len() - 1
+        let index = ledger.next;
+        ledger.next += 1;
+        ledger.requests.insert(index, request);
+        index
     }
 
     fn amend(&self, index: usize, change: impl FnOnce(&mut Request)) {
-        change(&mut self.ledger.lock().unwrap()[index]);
+        change(self.ledger.lock().unwrap().requests.get_mut(&index).expect("it is forgotten when it is done"));
     }
 }
 
