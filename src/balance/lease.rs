@@ -3,6 +3,7 @@
 //! Taking a lease counts the request as in flight; dropping it, however that comes about, gives it back. What became of the
 //! request is recorded by [`Lease::finish`]; a lease dropped without it is a client that left, and blames nobody.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
@@ -34,20 +35,50 @@ pub enum Signal {
     TrialFailed,
 }
 
-/// One request in flight at a backend.
-#[must_use]
+/// A backend as the leases of one worker share it: that they keep it alive costs no atomic count.
 #[derive(Debug)]
-pub struct Lease {
+pub(super) struct Seat {
     backend: Arc<Backend>,
     worker: usize,
     cut_epoch: u32,
-    trial: bool,
-    finished: bool,
+}
+
+impl Seat {
+    /// A backend for the worker of this index.
+    pub(super) fn new(backend: Arc<Backend>, worker: usize) -> Rc<Self> {
+        let cut_epoch = backend.live.cut_epoch.load(Acquire);
+        Rc::new(Self { backend, worker, cut_epoch })
+    }
+
+    /// Whether the operator has cut the requests that run on it.
+    fn is_cut(&self) -> bool {
+        self.backend.live.cut_epoch.load(Acquire) != self.cut_epoch
+    }
+}
+
+/// One request in flight at a backend. It stays with the thread that has taken it.
+#[must_use]
+#[derive(Debug)]
+pub struct Lease {
+    seat: Rc<Seat>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Running,
+    /// Running, in the backend's trial slot.
+    OnTrial,
+    Finished,
 }
 
 impl Lease {
-    /// A lease on the backend if it has room; on its trial slot if it is on trial.
-    pub(super) fn take(backend: &Arc<Backend>, on_trial: bool, worker: usize) -> Option<Self> {
+    /// A lease on the backend if it has room; on its trial slot if it is on trial. After a cut the seat is a new one.
+    pub(super) fn take(seat: &mut Rc<Seat>, on_trial: bool) -> Option<Self> {
+        if seat.is_cut() {
+            *seat = Seat::new(Arc::clone(&seat.backend), seat.worker);
+        }
+        let Seat { backend, worker, .. } = &**seat;
         let live = &backend.live;
         if on_trial && live.trial_taken.compare_exchange(false, true, AcqRel, Relaxed).is_err() {
             return None;
@@ -65,25 +96,25 @@ impl Lease {
                 }
             }
         }
-        live.pool.in_flight.0.fetch_add(1, Relaxed);
-        bump(&live.meters[worker].picked, 1);
-        let cut_epoch = live.cut_epoch.load(Relaxed);
-        Some(Self { backend: backend.clone(), worker, cut_epoch, trial: on_trial, finished: false })
+        live.pool.count_taken(*worker);
+        bump(&live.meters[*worker].picked, 1);
+        let stage = if on_trial { Stage::OnTrial } else { Stage::Running };
+        Some(Self { seat: Rc::clone(seat), stage })
     }
 
     /// The backend that serves the request.
     pub fn backend(&self) -> &Arc<Backend> {
-        &self.backend
+        &self.seat.backend
     }
 
     /// The counters of this request's worker at its backend.
     pub fn meter(&self) -> &Meter {
-        &self.backend.live.meters[self.worker]
+        &self.backend().live.meters[self.seat.worker]
     }
 
     /// Whether the operator has cut the running requests since the lease was taken.
     pub fn is_cut(&self) -> bool {
-        self.backend.live.cut_epoch.load(Acquire) != self.cut_epoch
+        self.seat.is_cut()
     }
 
     /// The head of the answer has come. Ends a trial well unless the status is 5xx, so that a long body or a tunnel does not
@@ -99,7 +130,6 @@ impl Lease {
         if status.is_none() && failure.is_none() {
             return None;
         }
-        self.finished = true;
         let meter = self.meter();
         if let Some(status) = status {
             if let Some(class) = usize::from(status / 100).checked_sub(1).and_then(|class| meter.classes.get(class)) {
@@ -110,15 +140,17 @@ impl Lease {
         if let Some(failure) = failure {
             bump(&meter.failures[failure as usize], 1);
         }
-        let live = &self.backend.live;
+        let live = &self.backend().live;
         if live.pool.feeds_ewma() {
             live.ewma.observe(if failure.is_some() { None } else { Some(latency_us) }, now);
         }
-        if failure.is_some() { self.failed(now) } else { self.succeeded() }
+        let signal = if failure.is_some() { self.failed(now) } else { self.succeeded() };
+        self.stage = Stage::Finished;
+        signal
     }
 
     fn succeeded(&mut self) -> Option<Signal> {
-        let failures = &self.backend.live.consecutive_failures;
+        let failures = &self.backend().live.consecutive_failures;
         if failures.load(Relaxed) != 0 {
             failures.store(0, Relaxed);
         }
@@ -126,7 +158,7 @@ impl Lease {
     }
 
     fn failed(&mut self, now: Millis) -> Option<Signal> {
-        let live = &self.backend.live;
+        let live = &self.backend().live;
         live.strain.add(now);
         let failures = live.consecutive_failures.fetch_add(1, Relaxed).saturating_add(1);
         let threshold = live.pool.threshold();
@@ -141,9 +173,10 @@ impl Lease {
 
     /// Frees the trial slot, if this lease holds it.
     fn end_trial(&mut self) -> bool {
-        let held = std::mem::take(&mut self.trial);
+        let held = self.stage == Stage::OnTrial;
         if held {
-            self.backend.live.trial_taken.store(false, Release);
+            self.stage = Stage::Running;
+            self.backend().live.trial_taken.store(false, Release);
         }
         held
     }
@@ -151,12 +184,12 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if !self.finished {
+        if self.stage != Stage::Finished {
             bump(&self.meter().cancelled, 1);
         }
         self.end_trial();
-        let live = &self.backend.live;
-        live.pool.in_flight.0.fetch_sub(1, Relaxed);
+        let live = &self.backend().live;
+        live.pool.count_given_back(self.seat.worker);
         live.in_flight.0.fetch_sub(1, SeqCst);
         live.pool.waiters.call_first();
     }

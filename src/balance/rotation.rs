@@ -2,12 +2,13 @@
 //! them. Rebuilt by [`super::pool::Pool::refresh`] when eligibility, a weight or the strategy changes; so a pick only judges
 //! what changes with every request: who is full, and who has been tried.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Millis;
 use super::backend::{Backend, Eligibility, Mode};
-use super::lease::Lease;
+use super::lease::{Lease, Seat};
 use super::pool::{AllDown, NoPick, PickInput, PoolLive, Settings};
 use super::slow_start;
 use super::strategy::{Chooser, StrategyKind, mix};
@@ -95,22 +96,17 @@ impl Rotation {
         self.members.binary_search_by_key(&index, |m| m.index).map_or(100, |i| self.members[i].ramp_percent)
     }
 
-    pub(super) fn pick(&self, live: &PoolLive, input: &PickInput<'_>) -> Result<Lease, NoPick> {
+    /// Picks a member and takes the lease on its seat. The seats go by the backends' indices.
+    pub(super) fn pick(&self, live: &PoolLive, seats: &mut [Rc<Seat>], input: &PickInput<'_>) -> Result<Lease, NoPick> {
         let Some(chooser) = &self.chooser else {
             return Err(if self.awaiting_first_check { NoPick::AwaitingFirstCheck } else { NoPick::NoneEligible });
         };
         let view = View { members: &self.members, live, input };
-        for attempt in 0..TRIES {
-            let Some(position) = chooser.choose(&view, mix(input.entropy.wrapping_add(attempt))) else { break };
-            if let Some(lease) = view.take(position) {
-                return Ok(lease);
-            }
+        let choice = chooser.choose(&view, mix(input.entropy));
+        match choice.and_then(|position| view.take(seats, position)) {
+            Some(lease) => Ok(lease),
+            None => view.pick_any(seats, chooser, if choice.is_some() { TRIES } else { 1 }),
         }
-        let start = (input.entropy % self.members.len() as u64) as usize;
-        view.ring(start).find_map(|i| view.take(i)).ok_or_else(|| {
-            let all_tried = (0..self.members.len()).all(|i| view.is_tried(i));
-            if all_tried { NoPick::AllTried } else { NoPick::AllFull }
-        })
     }
 }
 
@@ -161,8 +157,26 @@ impl View<'_> {
         self.input.tried.iter().any(|tried| Arc::ptr_eq(&tried.live, live))
     }
 
-    fn take(&self, position: usize) -> Option<Lease> {
+    fn take(&self, seats: &mut [Rc<Seat>], position: usize) -> Option<Lease> {
         let member = &self.members[position];
-        if self.is_tried(position) { None } else { Lease::take(&member.backend, member.on_trial, self.input.worker) }
+        if self.is_tried(position) { None } else { Lease::take(&mut seats[member.index], member.on_trial) }
+    }
+
+    /// The pick when the strategy's first choice has come to nothing: asks until it has been asked so many times, and then
+    /// takes the first member with room.
+    #[cold]
+    fn pick_any(&self, seats: &mut [Rc<Seat>], chooser: &Chooser, tries: u64) -> Result<Lease, NoPick> {
+        for attempt in 1..tries {
+            let Some(position) = chooser.choose(self, mix(self.input.entropy.wrapping_add(attempt))) else { break };
+            if let Some(lease) = self.take(seats, position) {
+                return Ok(lease);
+            }
+        }
+        let members = self.members.len();
+        let start = (self.input.entropy % members as u64) as usize;
+        self.ring(start).find_map(|position| self.take(seats, position)).ok_or_else(|| {
+            let all_tried = (0..members).all(|position| self.is_tried(position));
+            if all_tried { NoPick::AllTried } else { NoPick::AllFull }
+        })
     }
 }

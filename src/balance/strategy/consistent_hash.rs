@@ -5,8 +5,6 @@
 //! changed, and a restart, another order or another process moves none. A backend that has more than its part of the requests
 //! in flight is passed over (Mirrokni, Thorup, Zadimoghaddam 2016: consistent hashing with bounded loads).
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::mix;
@@ -75,15 +73,18 @@ impl Ring {
         let ahead = self.points[start..].iter().take_while(|p| p.place < place).count();
         let (before, after) = self.points.split_at(start + ahead);
         let mut walk = after.iter().chain(before).take(WALK).map(|p| p.member as usize);
-        let in_pool = u64::from(view.live.in_flight.0.load(Relaxed));
-        walk.find(|position| view.is_open(*position) && !self.is_over_bound(view, *position, in_pool))
+        walk.find(|position| view.is_open(*position) && !self.is_over_bound(view, *position))
     }
 
-    fn is_over_bound(&self, view: &View<'_>, position: usize, in_pool: u64) -> bool {
+    fn is_over_bound(&self, view: &View<'_>, position: usize) -> bool {
         let member = &view.members[position];
+        let in_flight = u64::from(member.backend.live.in_flight());
+        if in_flight < BOUND_FLOOR {
+            return false;
+        }
+        let in_pool = u64::from(view.live.in_flight());
         let fair = (in_pool + 1) * u64::from(member.effective_weight()) * BOUND_PERCENT;
-        let bound = fair.div_ceil(self.weight * 100).max(BOUND_FLOOR);
-        u64::from(member.backend.live.in_flight()) >= bound
+        in_flight >= fair.div_ceil(self.weight * 100)
     }
 }
 

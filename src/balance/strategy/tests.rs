@@ -188,7 +188,7 @@ fn with_a_fast_failure(strategy: StrategyKind, backends: usize, failing: &str) -
             let lease: Lease = leases.remove(&id).expect("it runs");
             lease.finish(Outcome { latency_us: 10_000, ..answered(200) }, end);
         }
-        let lease = pool.pick(&PickInput { now, ..input(now) }).expect("all are eligible");
+        let lease = pool.picker(0).pick(&PickInput { now, ..input(now) }).expect("all are eligible");
         if name(&lease) == failing {
             failed += 1;
             lease.finish(REFUSED, now);
@@ -215,7 +215,7 @@ fn a_backend_that_was_slow_once_is_tried_again() {
     for backends in [3, 20] {
         let pool = pool(StrategyKind::PeakEwma, &vec![1; backends]);
         let answer = |now, latency_us| {
-            let lease = pool.pick(&PickInput { now, ..input(now) }).expect("all are eligible");
+            let lease = pool.picker(0).pick(&PickInput { now, ..input(now) }).expect("all are eligible");
             let slow = name(&lease) == "b1";
             lease.finish(Outcome { latency_us: if slow { latency_us } else { 10_000 }, ..answered(200) }, now);
             slow
@@ -243,7 +243,7 @@ fn a_backend_long_unheard_of_is_not_stormed() {
     for backend in &pool.backends()[1..] {
         backend.live.ewma.observe(Some(20_000), now);
     }
-    let held: Vec<_> = (0..60).map(|n| pool.pick(&PickInput { now, ..input(n) }).expect("all are eligible")).collect();
+    let held: Vec<_> = (0..60).map(|n| pool.picker(0).pick(&PickInput { now, ..input(n) }).expect("all are eligible")).collect();
     let newcomer = held.iter().filter(|l| name(l) == "b0").count();
     assert!((1..40).contains(&newcomer), "{newcomer} of 60");
 }
@@ -253,7 +253,7 @@ fn slower_backends_get_less_by_latency() {
     let pool = pool(StrategyKind::PeakEwma, &[1, 1, 1]);
     let mut counts = [0_u32; 3];
     for n in 0..3_000 {
-        let lease = pool.pick(&PickInput { now: n * 5, ..input(n) }).expect("all are eligible");
+        let lease = pool.picker(0).pick(&PickInput { now: n * 5, ..input(n) }).expect("all are eligible");
         let index = pool.backends().iter().position(|b| Arc::ptr_eq(b, lease.backend())).expect("it is one of them");
         counts[index] += 1;
         lease.finish(Outcome { latency_us: [5_000, 5_000, 100_000][index], ..answered(200) }, n * 5);
