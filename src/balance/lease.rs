@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
 use super::Millis;
-use super::backend::Backend;
+use super::backend::{Backend, Live};
 use super::meter::{Failure, Meter, bump};
 
 /// What became of an attempt.
@@ -39,6 +39,8 @@ pub enum Signal {
 #[derive(Debug)]
 pub(super) struct Seat {
     backend: Arc<Backend>,
+    /// The backend's.
+    live: Arc<Live>,
     worker: usize,
     cut_epoch: u32,
 }
@@ -46,13 +48,14 @@ pub(super) struct Seat {
 impl Seat {
     /// A backend for the worker of this index.
     pub(super) fn new(backend: Arc<Backend>, worker: usize) -> Rc<Self> {
-        let cut_epoch = backend.live.cut_epoch.load(Acquire);
-        Rc::new(Self { backend, worker, cut_epoch })
+        let live = Arc::clone(&backend.live);
+        let cut_epoch = live.cut_epoch.load(Acquire);
+        Rc::new(Self { backend, live, worker, cut_epoch })
     }
 
     /// Whether the operator has cut the requests that run on it.
     fn is_cut(&self) -> bool {
-        self.backend.live.cut_epoch.load(Acquire) != self.cut_epoch
+        self.live.cut_epoch.load(Acquire) != self.cut_epoch
     }
 }
 
@@ -73,22 +76,21 @@ enum Stage {
 }
 
 impl Lease {
-    /// A lease on the backend if it has room; on its trial slot if it is on trial. After a cut the seat is a new one.
-    pub(super) fn take(seat: &mut Rc<Seat>, on_trial: bool) -> Option<Self> {
+    /// A lease if the backend has fewer than `max` in flight; on its trial slot if it is on trial. After a cut the seat is a
+    /// new one.
+    pub(super) fn take(seat: &mut Rc<Seat>, max: Option<u32>, on_trial: bool) -> Option<Self> {
         if seat.is_cut() {
             *seat = Seat::new(Arc::clone(&seat.backend), seat.worker);
         }
-        let Seat { backend, worker, .. } = &**seat;
-        let live = &backend.live;
+        let Seat { live, worker, .. } = &**seat;
         if on_trial && live.trial_taken.compare_exchange(false, true, AcqRel, Relaxed).is_err() {
             return None;
         }
-        let in_flight = &live.in_flight.0;
-        match backend.spec.max_in_flight {
-            None => _ = in_flight.fetch_add(1, SeqCst),
+        match max {
+            None => _ = live.in_flight.fetch_add(1, SeqCst),
             // Never one too many, not even for a moment: whoever waits for room would see it and go back to sleep.
             Some(max) => {
-                if in_flight.fetch_update(SeqCst, SeqCst, |n| (n < max).then(|| n + 1)).is_err() {
+                if live.in_flight.fetch_update(SeqCst, SeqCst, |n| (n < max).then(|| n + 1)).is_err() {
                     if on_trial {
                         live.trial_taken.store(false, Release);
                     }
@@ -109,7 +111,7 @@ impl Lease {
 
     /// The counters of this request's worker at its backend.
     pub fn meter(&self) -> &Meter {
-        &self.backend().live.meters[self.seat.worker]
+        &self.seat.live.meters[self.seat.worker]
     }
 
     /// Whether the operator has cut the running requests since the lease was taken.
@@ -140,7 +142,7 @@ impl Lease {
         if let Some(failure) = failure {
             bump(&meter.failures[failure as usize], 1);
         }
-        let live = &self.backend().live;
+        let live = &self.seat.live;
         if live.pool.feeds_ewma() {
             live.ewma.observe(if failure.is_some() { None } else { Some(latency_us) }, now);
         }
@@ -150,7 +152,7 @@ impl Lease {
     }
 
     fn succeeded(&mut self) -> Option<Signal> {
-        let failures = &self.backend().live.consecutive_failures;
+        let failures = &self.seat.live.consecutive_failures;
         if failures.load(Relaxed) != 0 {
             failures.store(0, Relaxed);
         }
@@ -158,7 +160,7 @@ impl Lease {
     }
 
     fn failed(&mut self, now: Millis) -> Option<Signal> {
-        let live = &self.backend().live;
+        let live = &self.seat.live;
         live.strain.add(now);
         let failures = live.consecutive_failures.fetch_add(1, Relaxed).saturating_add(1);
         let threshold = live.pool.threshold();
@@ -176,7 +178,7 @@ impl Lease {
         let held = self.stage == Stage::OnTrial;
         if held {
             self.stage = Stage::Running;
-            self.backend().live.trial_taken.store(false, Release);
+            self.seat.live.trial_taken.store(false, Release);
         }
         held
     }
@@ -188,9 +190,9 @@ impl Drop for Lease {
             bump(&self.meter().cancelled, 1);
         }
         self.end_trial();
-        let live = &self.backend().live;
+        let live = &self.seat.live;
         live.pool.count_given_back(self.seat.worker);
-        live.in_flight.0.fetch_sub(1, SeqCst);
+        live.in_flight.fetch_sub(1, SeqCst);
         live.pool.waiters.call_first();
     }
 }

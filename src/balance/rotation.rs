@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Millis;
-use super::backend::{Backend, Eligibility, Mode};
+use super::backend::{Backend, Eligibility, Live, Mode};
 use super::lease::{Lease, Seat};
 use super::pool::{AllDown, NoPick, PickInput, PoolLive, Settings};
 use super::slow_start;
@@ -37,10 +37,17 @@ pub struct Member {
     pub weight: u32,
     /// How much of its weight counts while it starts slowly, 10..=100.
     pub ramp_percent: u32,
+    live: Arc<Live>,
+    max_in_flight: Option<u32>,
     on_trial: bool,
 }
 
 impl Member {
+    /// The backend's state. (At hand: a pick would otherwise have to fetch the backend first.)
+    pub(super) fn live(&self) -> &Live {
+        &self.live
+    }
+
     /// The weight that counts now, in hundredths.
     pub fn effective_weight(&self) -> u32 {
         self.weight * self.ramp_percent
@@ -69,7 +76,9 @@ impl Rotation {
                 let backend = backends[index].clone();
                 let weight = backend.live.weight().max(1);
                 let ramp_percent = slow_start::percent(backend.live.returned_at(), settings.slow_start, now);
-                Member { backend, index, weight, ramp_percent, on_trial: eligibilities[index] == Eligibility::OnTrial }
+                let on_trial = eligibilities[index] == Eligibility::OnTrial;
+                let (live, max_in_flight) = (Arc::clone(&backend.live), backend.spec.max_in_flight);
+                Member { backend, index, weight, ramp_percent, live, max_in_flight, on_trial }
             })
             .collect();
         if members.iter().all(|m| m.ramp_percent < 100) {
@@ -138,8 +147,8 @@ impl View<'_> {
     /// Whether the member could take the request just now.
     pub(super) fn is_open(&self, position: usize) -> bool {
         let member = &self.members[position];
-        let live = &member.backend.live;
-        let full = member.backend.spec.max_in_flight.is_some_and(|max| live.in_flight() >= max);
+        let live = &member.live;
+        let full = member.max_in_flight.is_some_and(|max| live.in_flight() >= max);
         let trial_taken = member.on_trial && live.trial_taken.load(Relaxed);
         !full && !trial_taken && !self.is_tried(position)
     }
@@ -147,19 +156,19 @@ impl View<'_> {
     /// Requests in flight and recent failures, per weight. Exact enough to be compared: equal ratios give equal numbers.
     pub(super) fn load(&self, position: usize) -> f64 {
         let member = &self.members[position];
-        let live = &member.backend.live;
+        let live = &member.live;
         let amount = u64::from(live.in_flight()) + live.strain.get(self.input.now);
         amount as f64 / f64::from(member.effective_weight())
     }
 
     fn is_tried(&self, position: usize) -> bool {
-        let live = &self.members[position].backend.live;
+        let live = &self.members[position].live;
         self.input.tried.iter().any(|tried| Arc::ptr_eq(&tried.live, live))
     }
 
     fn take(&self, seats: &mut [Rc<Seat>], position: usize) -> Option<Lease> {
         let member = &self.members[position];
-        if self.is_tried(position) { None } else { Lease::take(&mut seats[member.index], member.on_trial) }
+        if self.is_tried(position) { None } else { Lease::take(&mut seats[member.index], member.max_in_flight, member.on_trial) }
     }
 
     /// The pick when the strategy's first choice has come to nothing: asks until it has been asked so many times, and then
