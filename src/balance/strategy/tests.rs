@@ -132,7 +132,7 @@ fn the_turns_of_one_that_is_down_do_not_fall_to_its_neighbour() {
 /// Nor when it is only full or busy.
 #[test]
 fn the_turns_of_a_busy_one_do_not_fall_to_its_neighbour() {
-    for members in [4, 40] {
+    for members in [4, 100] {
         for (strategy, limit) in [(StrategyKind::RoundRobin, Some(1)), (StrategyKind::LeastConnections, None)] {
             let mut specs = specs(&vec![1; members]);
             specs[1].max_in_flight = limit;
@@ -176,6 +176,19 @@ fn of_many_the_least_loaded_gets_it() {
     drop(held);
 }
 
+/// In a pool too large to look at everybody, too.
+#[test]
+fn nobody_gets_a_second_request_while_one_whose_turn_is_near_has_none() {
+    let pool = pool(StrategyKind::LeastConnections, &[1; 200]);
+    let mut held: Vec<_> = (0..200).map(|n| pick(&pool, n)).collect();
+    assert!(pool.backends().iter().all(|b| b.live.in_flight() == 1), "idle ones first");
+    for turn in (20..200).step_by(20).rev() {
+        drop(held.swap_remove(turn));
+    }
+    held.extend((0..9).map(|n| pick(&pool, n)));
+    assert!(pool.backends().iter().all(|b| b.live.in_flight() == 1));
+}
+
 /// One request per millisecond for some seconds; a good answer takes 10 ms, `failing` fails at once. Returns the shares.
 fn with_a_fast_failure(strategy: StrategyKind, backends: usize, failing: &str) -> f64 {
     let pool = pool(strategy, &vec![1; backends]);
@@ -203,7 +216,7 @@ fn with_a_fast_failure(strategy: StrategyKind, backends: usize, failing: &str) -
 #[test]
 fn failing_fast_is_no_black_hole() {
     for strategy in [StrategyKind::LeastConnections, StrategyKind::PowerOfTwo, StrategyKind::PeakEwma] {
-        for backends in [3, 40] {
+        for backends in [3, 100] {
             let share = with_a_fast_failure(strategy, backends, "b1");
             assert!(share < 0.5 / backends as f64, "{strategy} of {backends}: {share}");
         }
