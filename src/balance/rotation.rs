@@ -11,7 +11,7 @@ use super::backend::{Backend, Eligibility, Live, Mode};
 use super::lease::{Lease, Seat};
 use super::pool::{AllDown, NoPick, PickInput, PoolLive, Settings};
 use super::slow_start;
-use super::strategy::{Chooser, StrategyKind, mix};
+use super::strategy::{Chooser, StrategyKind};
 
 /// How often the strategy is asked before the first member with room is taken.
 const TRIES: u64 = 4;
@@ -111,7 +111,7 @@ impl Rotation {
             return Err(if self.awaiting_first_check { NoPick::AwaitingFirstCheck } else { NoPick::NoneEligible });
         };
         let view = View { members: &self.members, live, input };
-        let choice = chooser.choose(&view, mix(input.entropy));
+        let choice = chooser.choose(&view, input.entropy);
         match choice.and_then(|position| view.take(seats, position)) {
             Some(lease) => Ok(lease),
             None => view.pick_any(seats, chooser, if choice.is_some() { TRIES } else { 1 }),
@@ -176,7 +176,7 @@ impl View<'_> {
     #[cold]
     fn pick_any(&self, seats: &mut [Rc<Seat>], chooser: &Chooser, tries: u64) -> Result<Lease, NoPick> {
         for attempt in 1..tries {
-            let Some(position) = chooser.choose(self, mix(self.input.entropy.wrapping_add(attempt))) else { break };
+            let Some(position) = chooser.choose(self, self.input.entropy.wrapping_add(attempt)) else { break };
             if let Some(lease) = self.take(seats, position) {
                 return Ok(lease);
             }
