@@ -3,9 +3,9 @@
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 
-use evenkeel::internals::{client_ip, forward_head};
+use evenkeel::internals::{client_ip, forward_head, read_answer};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 
 use crate::Case;
 use crate::stopwatch::timed;
@@ -33,6 +33,10 @@ const CHAIN: [(&str, &str); 6] = [
     ("connection", "x-secret, x-forwarded-for"),
 ];
 
+const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Tue, 01 Jul 2025 10:00:00 GMT\r\n\
+    Content-Type: text/html; charset=utf-8\r\nContent-Length: 5\r\nConnection: keep-alive\r\nKeep-Alive: timeout=5\r\n\
+    ETag: \"5d8c72a5\"\r\n\r\nhello";
+
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -52,10 +56,12 @@ pub(crate) fn cases() -> Vec<Case> {
         let trusted = ["10.0.0.0/8".parse().expect("it is a network")];
         timed(move |_| _ = black_box(client_ip(PEER, black_box(&headers), &trusted)))
     };
+    let answer = || timed(|_| _ = black_box(read_answer(black_box([ANSWER]).into_iter(), &Method::GET)));
     vec![
-        Case { name: "head forward browser".to_owned(), limit: Some(10000), prepare: Box::new(forward(&BROWSER)) },
-        Case { name: "head forward chain".to_owned(), limit: Some(10000), prepare: Box::new(forward(&CHAIN)) },
-        Case { name: "head client-of-chain".to_owned(), limit: Some(10000), prepare: Box::new(find_client) },
+        Case { name: "head forward browser".to_owned(), limit: Some(7_306), prepare: Box::new(forward(&BROWSER)) },
+        Case { name: "head forward chain".to_owned(), limit: Some(6_667), prepare: Box::new(forward(&CHAIN)) },
+        Case { name: "head client-of-chain".to_owned(), limit: Some(3_522), prepare: Box::new(find_client) },
+        Case { name: "head answer".to_owned(), limit: Some(8_359), prepare: Box::new(answer) },
     ]
 }
 
