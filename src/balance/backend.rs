@@ -178,11 +178,12 @@ impl Eligibility {
 #[repr(align(128))]
 pub struct Padded<T>(pub T);
 
-/// The state of a backend that outlives configs.
+/// The state of a backend that outlives configs. What every pick looks at comes first, in one cache line of its own.
 #[derive(Debug)]
+#[repr(C, align(128))]
 pub struct Live {
     /// Requests being served; each holds a [`super::lease::Lease`]. Written by leases only.
-    pub in_flight: Padded<AtomicU32>,
+    pub in_flight: AtomicU32,
     /// Failed requests in a row. Written by leases; [`super::ejection::Action::apply`] zeroes it.
     pub consecutive_failures: AtomicU32,
     /// Recent failures as load. Written by leases; forgotten when the backend is well again.
@@ -210,14 +211,14 @@ impl Live {
     /// Fresh state for a backend of this weight; `checked` when it has health checks, `workers` > 0.
     pub fn new(weight: u32, checked: bool, workers: usize, pool: Arc<PoolLive>) -> Self {
         Self {
-            pool,
-            in_flight: Padded::default(),
+            in_flight: AtomicU32::new(0),
             consecutive_failures: AtomicU32::new(0),
             strain: Strain::default(),
             ewma: Ewma::default(),
             trial_taken: AtomicBool::new(false),
             cut_epoch: AtomicU32::new(0),
             meters: (0..workers).map(|_| Meter::default()).collect(),
+            pool,
             mode: AtomicU8::new(Mode::Up as u8),
             verdict: AtomicU8::new(Verdict::Unknown as u8),
             awaiting_first_check: AtomicBool::new(checked),
@@ -296,7 +297,7 @@ impl Live {
 
     /// Requests in flight now.
     pub fn in_flight(&self) -> u32 {
-        self.in_flight.0.load(Relaxed)
+        self.in_flight.load(Relaxed)
     }
 }
 

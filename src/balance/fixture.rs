@@ -40,11 +40,11 @@ pub(super) fn specs(weights: &[u32]) -> Vec<Spec> {
 
 /// The `n`-th of many different requests.
 pub(super) fn input(n: u64) -> PickInput<'static> {
-    PickInput { key: mix(n), entropy: mix(!n), now: 0, worker: 0, tried: &[] }
+    PickInput { key: mix(n), entropy: mix(!n), now: 0, tried: &[] }
 }
 
 pub(super) fn try_pick(pool: &Pool, n: u64, tried: &[Arc<Backend>]) -> Result<Lease, NoPick> {
-    pool.pick(&PickInput { tried, ..input(n) })
+    pool.picker(0).pick(&PickInput { tried, ..input(n) })
 }
 
 pub(super) fn pick(pool: &Pool, n: u64) -> Lease {

@@ -1,5 +1,6 @@
 //! Latency in log-linear buckets: 16 per power of two, so a quantile is off by at most about 3 %.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 const SUB_BITS: u32 = 4;
@@ -39,28 +40,23 @@ pub fn bounds(index: usize) -> (u64, u64) {
     (low, 1 << octave)
 }
 
-/// Written by one worker, read by anybody. Counts wrap: readers take differences.
-#[derive(Debug)]
-pub struct AtomicHistogram(Box<[AtomicU32; BUCKETS]>);
-
-impl Default for AtomicHistogram {
-    fn default() -> Self {
-        Self(Box::new([const { AtomicU32::new(0) }; BUCKETS]))
-    }
-}
+/// Written by one worker, read by anybody. Counts wrap: readers take differences. The buckets are made for the first latency:
+/// of ten thousand backends times so many workers most may never see one.
+#[derive(Debug, Default)]
+pub struct AtomicHistogram(OnceLock<Box<[AtomicU32; BUCKETS]>>);
 
 impl AtomicHistogram {
     /// Counts one latency. Only the owning worker may call this.
     pub fn record(&self, us: u64) {
-        let cell = &self.0[bucket(us)];
+        let cells = self.0.get_or_init(|| Box::new([const { AtomicU32::new(0) }; BUCKETS]));
+        let cell = &cells[bucket(us)];
         cell.store(cell.load(Relaxed).wrapping_add(1), Relaxed);
     }
 
     /// Adds the present counts to `into` (wrapping).
     pub fn add_to(&self, into: &mut [u32; BUCKETS]) {
-        for (sum, cell) in into.iter_mut().zip(self.0.iter()) {
-            *sum = sum.wrapping_add(cell.load(Relaxed));
-        }
+        let cells = self.0.get().into_iter().flat_map(|cells| cells.iter());
+        into.iter_mut().zip(cells).for_each(|(sum, cell)| *sum = sum.wrapping_add(cell.load(Relaxed)));
     }
 }
 

@@ -3,11 +3,12 @@
 //! Taking a lease counts the request as in flight; dropping it, however that comes about, gives it back. What became of the
 //! request is recorded by [`Lease::finish`]; a lease dropped without it is a client that left, and blames nobody.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
 use super::Millis;
-use super::backend::Backend;
+use super::backend::{Backend, Live};
 use super::meter::{Failure, Meter, bump};
 
 /// What became of an attempt.
@@ -34,30 +35,62 @@ pub enum Signal {
     TrialFailed,
 }
 
-/// One request in flight at a backend.
+/// A backend as the leases of one worker share it: that they keep it alive costs no atomic count.
+#[derive(Debug)]
+pub(super) struct Seat {
+    backend: Arc<Backend>,
+    /// The backend's.
+    live: Arc<Live>,
+    worker: usize,
+    cut_epoch: u32,
+}
+
+impl Seat {
+    /// A backend for the worker of this index.
+    pub(super) fn new(backend: Arc<Backend>, worker: usize) -> Rc<Self> {
+        let live = Arc::clone(&backend.live);
+        let cut_epoch = live.cut_epoch.load(Acquire);
+        Rc::new(Self { backend, live, worker, cut_epoch })
+    }
+
+    /// Whether the operator has cut the requests that run on it.
+    fn is_cut(&self) -> bool {
+        self.live.cut_epoch.load(Acquire) != self.cut_epoch
+    }
+}
+
+/// One request in flight at a backend. It stays with the thread that has taken it.
 #[must_use]
 #[derive(Debug)]
 pub struct Lease {
-    backend: Arc<Backend>,
-    worker: usize,
-    cut_epoch: u32,
-    trial: bool,
-    finished: bool,
+    seat: Rc<Seat>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Running,
+    /// Running, in the backend's trial slot.
+    OnTrial,
+    Finished,
 }
 
 impl Lease {
-    /// A lease on the backend if it has room; on its trial slot if it is on trial.
-    pub(super) fn take(backend: &Arc<Backend>, on_trial: bool, worker: usize) -> Option<Self> {
-        let live = &backend.live;
+    /// A lease if the backend has fewer than `max` in flight; on its trial slot if it is on trial. After a cut the seat is a
+    /// new one.
+    pub(super) fn take(seat: &mut Rc<Seat>, max: Option<u32>, on_trial: bool) -> Option<Self> {
+        if seat.is_cut() {
+            *seat = Seat::new(Arc::clone(&seat.backend), seat.worker);
+        }
+        let Seat { live, worker, .. } = &**seat;
         if on_trial && live.trial_taken.compare_exchange(false, true, AcqRel, Relaxed).is_err() {
             return None;
         }
-        let in_flight = &live.in_flight.0;
-        match backend.spec.max_in_flight {
-            None => _ = in_flight.fetch_add(1, SeqCst),
+        match max {
+            None => _ = live.in_flight.fetch_add(1, SeqCst),
             // Never one too many, not even for a moment: whoever waits for room would see it and go back to sleep.
             Some(max) => {
-                if in_flight.fetch_update(SeqCst, SeqCst, |n| (n < max).then(|| n + 1)).is_err() {
+                if live.in_flight.fetch_update(SeqCst, SeqCst, |n| (n < max).then(|| n + 1)).is_err() {
                     if on_trial {
                         live.trial_taken.store(false, Release);
                     }
@@ -65,25 +98,25 @@ impl Lease {
                 }
             }
         }
-        live.pool.in_flight.0.fetch_add(1, Relaxed);
-        bump(&live.meters[worker].picked, 1);
-        let cut_epoch = live.cut_epoch.load(Relaxed);
-        Some(Self { backend: backend.clone(), worker, cut_epoch, trial: on_trial, finished: false })
+        live.pool.count_taken(*worker);
+        bump(&live.meters[*worker].picked, 1);
+        let stage = if on_trial { Stage::OnTrial } else { Stage::Running };
+        Some(Self { seat: Rc::clone(seat), stage })
     }
 
     /// The backend that serves the request.
     pub fn backend(&self) -> &Arc<Backend> {
-        &self.backend
+        &self.seat.backend
     }
 
     /// The counters of this request's worker at its backend.
     pub fn meter(&self) -> &Meter {
-        &self.backend.live.meters[self.worker]
+        &self.seat.live.meters[self.seat.worker]
     }
 
     /// Whether the operator has cut the running requests since the lease was taken.
     pub fn is_cut(&self) -> bool {
-        self.backend.live.cut_epoch.load(Acquire) != self.cut_epoch
+        self.seat.is_cut()
     }
 
     /// The head of the answer has come. Ends a trial well unless the status is 5xx, so that a long body or a tunnel does not
@@ -99,7 +132,6 @@ impl Lease {
         if status.is_none() && failure.is_none() {
             return None;
         }
-        self.finished = true;
         let meter = self.meter();
         if let Some(status) = status {
             if let Some(class) = usize::from(status / 100).checked_sub(1).and_then(|class| meter.classes.get(class)) {
@@ -110,15 +142,17 @@ impl Lease {
         if let Some(failure) = failure {
             bump(&meter.failures[failure as usize], 1);
         }
-        let live = &self.backend.live;
+        let live = &self.seat.live;
         if live.pool.feeds_ewma() {
             live.ewma.observe(if failure.is_some() { None } else { Some(latency_us) }, now);
         }
-        if failure.is_some() { self.failed(now) } else { self.succeeded() }
+        let signal = if failure.is_some() { self.failed(now) } else { self.succeeded() };
+        self.stage = Stage::Finished;
+        signal
     }
 
     fn succeeded(&mut self) -> Option<Signal> {
-        let failures = &self.backend.live.consecutive_failures;
+        let failures = &self.seat.live.consecutive_failures;
         if failures.load(Relaxed) != 0 {
             failures.store(0, Relaxed);
         }
@@ -126,7 +160,7 @@ impl Lease {
     }
 
     fn failed(&mut self, now: Millis) -> Option<Signal> {
-        let live = &self.backend.live;
+        let live = &self.seat.live;
         live.strain.add(now);
         let failures = live.consecutive_failures.fetch_add(1, Relaxed).saturating_add(1);
         let threshold = live.pool.threshold();
@@ -141,9 +175,10 @@ impl Lease {
 
     /// Frees the trial slot, if this lease holds it.
     fn end_trial(&mut self) -> bool {
-        let held = std::mem::take(&mut self.trial);
+        let held = self.stage == Stage::OnTrial;
         if held {
-            self.backend.live.trial_taken.store(false, Release);
+            self.stage = Stage::Running;
+            self.seat.live.trial_taken.store(false, Release);
         }
         held
     }
@@ -151,13 +186,13 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if !self.finished {
+        if self.stage != Stage::Finished {
             bump(&self.meter().cancelled, 1);
         }
         self.end_trial();
-        let live = &self.backend.live;
-        live.pool.in_flight.0.fetch_sub(1, Relaxed);
-        live.in_flight.0.fetch_sub(1, SeqCst);
+        let live = &self.seat.live;
+        live.pool.count_given_back(self.seat.worker);
+        live.in_flight.fetch_sub(1, SeqCst);
         live.pool.waiters.call_first();
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Millis;
 use super::backend::{Backend, Eligibility, Padded, Spec};
 use super::ejection::OutlierDetection;
-use super::lease::Lease;
+use super::picker::Picker;
 use super::rotation::Rotation;
 use super::slow_start;
 use super::strategy::{StrategyKind, mix};
@@ -48,8 +48,8 @@ pub struct Settings {
 /// What the backends of one pool share.
 #[derive(Debug, Default)]
 pub struct PoolLive {
-    /// Requests in flight in the whole pool. Written by leases only.
-    pub in_flight: Padded<AtomicU32>,
+    /// Requests in flight in the whole pool, by worker. Each is written by the leases of its worker only.
+    in_flight: Box<[Padded<AtomicU32>]>,
     /// Requests that wait for a backend with room.
     pub waiters: Arc<Waiters>,
     /// Requests that wait for the first health check.
@@ -61,8 +61,8 @@ pub struct PoolLive {
 }
 
 impl PoolLive {
-    fn new(settings: &Settings, seed: u64) -> Self {
-        let live = Self::default();
+    fn new(settings: &Settings, workers: usize, seed: u64) -> Self {
+        let live = Self { in_flight: (0..workers).map(|_| Padded::default()).collect(), ..Self::default() };
         live.turn.0.store(mix(seed) >> 32, Relaxed);
         live.threshold.store(settings.outlier_detection.map_or(0, |o| o.consecutive_failures), Relaxed);
         live
@@ -76,6 +76,23 @@ impl PoolLive {
     /// Whether leases keep the latency estimates: only while the strategy asks for them.
     pub(super) fn feeds_ewma(&self) -> bool {
         self.feeds_ewma.load(Relaxed)
+    }
+
+    /// Requests in flight in the whole pool. Looks at every worker's.
+    pub fn in_flight(&self) -> u32 {
+        self.in_flight.iter().fold(0, |sum, of_worker| sum.wrapping_add(of_worker.0.load(Relaxed)))
+    }
+
+    /// A lease has been taken by this worker, on its own thread.
+    pub(super) fn count_taken(&self, worker: usize) {
+        let count = &self.in_flight[worker].0;
+        count.store(count.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+
+    /// A lease has been given back by this worker, on its own thread.
+    pub(super) fn count_given_back(&self, worker: usize) {
+        let count = &self.in_flight[worker].0;
+        count.store(count.load(Relaxed).wrapping_sub(1), Relaxed);
     }
 
     /// Takes `turns` turns and returns the first.
@@ -93,8 +110,6 @@ pub struct PickInput<'a> {
     pub entropy: u64,
     /// Now.
     pub now: Millis,
-    /// Index of the worker that will serve the request.
-    pub worker: usize,
     /// Backends that have failed this request already.
     pub tried: &'a [Arc<Backend>],
 }
@@ -130,7 +145,7 @@ pub struct Pool {
     live: Arc<PoolLive>,
     backends: Box<[Arc<Backend>]>,
     strategy: AtomicU8,
-    rotation: ArcSwap<Rotation>,
+    rotation: Arc<ArcSwap<Rotation>>,
     /// Eligibilities at the last refresh. Held while one runs, so that the newest rotation is the one that stays.
     last: Mutex<Box<[Eligibility]>>,
 }
@@ -139,7 +154,7 @@ impl Pool {
     /// A pool with fresh backends, nobody eligible before the first [`Self::refresh`]. `seed` offsets the turns, so that
     /// identical balancers do not march in phase.
     pub fn new(settings: Settings, workers: usize, seed: u64) -> Self {
-        let live = Arc::new(PoolLive::new(&settings, seed));
+        let live = Arc::new(PoolLive::new(&settings, workers, seed));
         let backends: Box<[_]> = settings
             .backends
             .iter()
@@ -148,7 +163,7 @@ impl Pool {
         let pool = Self {
             live,
             strategy: AtomicU8::new(0),
-            rotation: ArcSwap::default(),
+            rotation: Arc::default(),
             last: Mutex::new(backends.iter().map(|_| Eligibility::AwaitingFirstCheck).collect()),
             backends,
             settings,
@@ -195,7 +210,7 @@ impl Pool {
 
     /// Requests in flight in the whole pool.
     pub fn in_flight(&self) -> u32 {
-        self.live.in_flight.0.load(Relaxed)
+        self.live.in_flight()
     }
 
     /// Whether [`AllDown::Open`] is in effect: nobody is eligible and all are tried.
@@ -236,18 +251,9 @@ impl Pool {
         self.rotation.load_full()
     }
 
-    /// Picks a backend and takes a lease on it, unless others wait for room: they come first, but for requests that have
-    /// been let in before and failed. No lock, no allocation.
-    pub fn pick(&self, input: &PickInput<'_>) -> Result<Lease, NoPick> {
-        if input.tried.is_empty() && !self.live.waiters.is_empty() {
-            return Err(NoPick::AllFull);
-        }
-        self.pick_in_turn(input)
-    }
-
-    /// As [`Self::pick`], for a request that has waited and is called.
-    pub fn pick_in_turn(&self, input: &PickInput<'_>) -> Result<Lease, NoPick> {
-        self.rotation.load().pick(&self.live, input)
+    /// A picker for the worker of this index, to be used by its thread only.
+    pub fn picker(&self, worker: usize) -> Picker {
+        Picker::new(&self.live, &self.backends, &self.rotation, worker)
     }
 }
 

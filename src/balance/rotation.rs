@@ -2,15 +2,16 @@
 //! them. Rebuilt by [`super::pool::Pool::refresh`] when eligibility, a weight or the strategy changes; so a pick only judges
 //! what changes with every request: who is full, and who has been tried.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Millis;
-use super::backend::{Backend, Eligibility, Mode};
-use super::lease::Lease;
+use super::backend::{Backend, Eligibility, Live, Mode};
+use super::lease::{Lease, Seat};
 use super::pool::{AllDown, NoPick, PickInput, PoolLive, Settings};
 use super::slow_start;
-use super::strategy::{Chooser, StrategyKind, mix};
+use super::strategy::{Chooser, StrategyKind};
 
 /// How often the strategy is asked before the first member with room is taken.
 const TRIES: u64 = 4;
@@ -36,10 +37,17 @@ pub struct Member {
     pub weight: u32,
     /// How much of its weight counts while it starts slowly, 10..=100.
     pub ramp_percent: u32,
+    live: Arc<Live>,
+    max_in_flight: Option<u32>,
     on_trial: bool,
 }
 
 impl Member {
+    /// The backend's state. (At hand: a pick would otherwise have to fetch the backend first.)
+    pub(super) fn live(&self) -> &Live {
+        &self.live
+    }
+
     /// The weight that counts now, in hundredths.
     pub fn effective_weight(&self) -> u32 {
         self.weight * self.ramp_percent
@@ -68,7 +76,9 @@ impl Rotation {
                 let backend = backends[index].clone();
                 let weight = backend.live.weight().max(1);
                 let ramp_percent = slow_start::percent(backend.live.returned_at(), settings.slow_start, now);
-                Member { backend, index, weight, ramp_percent, on_trial: eligibilities[index] == Eligibility::OnTrial }
+                let on_trial = eligibilities[index] == Eligibility::OnTrial;
+                let (live, max_in_flight) = (Arc::clone(&backend.live), backend.spec.max_in_flight);
+                Member { backend, index, weight, ramp_percent, live, max_in_flight, on_trial }
             })
             .collect();
         if members.iter().all(|m| m.ramp_percent < 100) {
@@ -95,22 +105,17 @@ impl Rotation {
         self.members.binary_search_by_key(&index, |m| m.index).map_or(100, |i| self.members[i].ramp_percent)
     }
 
-    pub(super) fn pick(&self, live: &PoolLive, input: &PickInput<'_>) -> Result<Lease, NoPick> {
+    /// Picks a member and takes the lease on its seat. The seats go by the backends' indices.
+    pub(super) fn pick(&self, live: &PoolLive, seats: &mut [Rc<Seat>], input: &PickInput<'_>) -> Result<Lease, NoPick> {
         let Some(chooser) = &self.chooser else {
             return Err(if self.awaiting_first_check { NoPick::AwaitingFirstCheck } else { NoPick::NoneEligible });
         };
         let view = View { members: &self.members, live, input };
-        for attempt in 0..TRIES {
-            let Some(position) = chooser.choose(&view, mix(input.entropy.wrapping_add(attempt))) else { break };
-            if let Some(lease) = view.take(position) {
-                return Ok(lease);
-            }
+        let choice = chooser.choose(&view, input.entropy);
+        match choice.and_then(|position| view.take(seats, position)) {
+            Some(lease) => Ok(lease),
+            None => view.pick_any(seats, chooser, if choice.is_some() { TRIES } else { 1 }),
         }
-        let start = (input.entropy % self.members.len() as u64) as usize;
-        view.ring(start).find_map(|i| view.take(i)).ok_or_else(|| {
-            let all_tried = (0..self.members.len()).all(|i| view.is_tried(i));
-            if all_tried { NoPick::AllTried } else { NoPick::AllFull }
-        })
     }
 }
 
@@ -142,8 +147,8 @@ impl View<'_> {
     /// Whether the member could take the request just now.
     pub(super) fn is_open(&self, position: usize) -> bool {
         let member = &self.members[position];
-        let live = &member.backend.live;
-        let full = member.backend.spec.max_in_flight.is_some_and(|max| live.in_flight() >= max);
+        let live = &member.live;
+        let full = member.max_in_flight.is_some_and(|max| live.in_flight() >= max);
         let trial_taken = member.on_trial && live.trial_taken.load(Relaxed);
         !full && !trial_taken && !self.is_tried(position)
     }
@@ -151,18 +156,36 @@ impl View<'_> {
     /// Requests in flight and recent failures, per weight. Exact enough to be compared: equal ratios give equal numbers.
     pub(super) fn load(&self, position: usize) -> f64 {
         let member = &self.members[position];
-        let live = &member.backend.live;
+        let live = &member.live;
         let amount = u64::from(live.in_flight()) + live.strain.get(self.input.now);
         amount as f64 / f64::from(member.effective_weight())
     }
 
     fn is_tried(&self, position: usize) -> bool {
-        let live = &self.members[position].backend.live;
+        let live = &self.members[position].live;
         self.input.tried.iter().any(|tried| Arc::ptr_eq(&tried.live, live))
     }
 
-    fn take(&self, position: usize) -> Option<Lease> {
+    fn take(&self, seats: &mut [Rc<Seat>], position: usize) -> Option<Lease> {
         let member = &self.members[position];
-        if self.is_tried(position) { None } else { Lease::take(&member.backend, member.on_trial, self.input.worker) }
+        if self.is_tried(position) { None } else { Lease::take(&mut seats[member.index], member.max_in_flight, member.on_trial) }
+    }
+
+    /// The pick when the strategy's first choice has come to nothing: asks until it has been asked so many times, and then
+    /// takes the first member with room.
+    #[cold]
+    fn pick_any(&self, seats: &mut [Rc<Seat>], chooser: &Chooser, tries: u64) -> Result<Lease, NoPick> {
+        for attempt in 1..tries {
+            let Some(position) = chooser.choose(self, self.input.entropy.wrapping_add(attempt)) else { break };
+            if let Some(lease) = self.take(seats, position) {
+                return Ok(lease);
+            }
+        }
+        let members = self.members.len();
+        let start = (self.input.entropy % members as u64) as usize;
+        self.ring(start).find_map(|position| self.take(seats, position)).ok_or_else(|| {
+            let all_tried = (0..members).all(|position| self.is_tried(position));
+            if all_tried { NoPick::AllTried } else { NoPick::AllFull }
+        })
     }
 }

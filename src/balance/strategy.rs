@@ -132,14 +132,14 @@ impl Chooser {
     }
 
     /// Proposes a member by its position, or nobody when it has seen for itself that there is no use in asking again. There
-    /// is at least one member; `bits` are random and new at each try.
-    pub(super) fn choose(&self, view: &View<'_>, bits: u64) -> Option<usize> {
+    /// is at least one member; `entropy` differs at each try.
+    pub(super) fn choose(&self, view: &View<'_>, entropy: u64) -> Option<usize> {
         match self {
             Self::Turns(turns) => Some(turns.at(view.turn())),
             Self::LeastConnections(least) => least.choose(view),
-            Self::PowerOfTwo(two) => Some(two.choose(view, bits)),
-            Self::PeakEwma(ewma) => ewma.choose(view, bits),
-            Self::Random(weighted) => Some(weighted.draw(bits)),
+            Self::PowerOfTwo(two) => Some(two.choose(view, mix(entropy))),
+            Self::PeakEwma(ewma) => ewma.choose(view, mix(entropy)),
+            Self::Random(weighted) => Some(weighted.draw(mix(entropy))),
             Self::Ring(ring) => ring.choose(view),
         }
     }

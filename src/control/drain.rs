@@ -48,12 +48,12 @@ mod tests {
         let mut drains = Drains::default();
         for backend in [a, b, c, a] {
             backend.live.set_mode(Mode::Drain);
-            backend.live.in_flight.0.store(1, Relaxed);
+            backend.live.in_flight.store(1, Relaxed);
             drains.watch(backend);
         }
         assert_eq!(drains.settled(), []);
-        a.live.in_flight.0.store(0, Relaxed);
-        c.live.in_flight.0.store(0, Relaxed);
+        a.live.in_flight.store(0, Relaxed);
+        c.live.in_flight.store(0, Relaxed);
         c.live.set_mode(Mode::Up);
         assert_eq!(drains.settled(), std::slice::from_ref(&a.spec.id));
         assert!(!drains.is_idle());

@@ -177,10 +177,9 @@ impl Service<'_> {
             key: self.hash_key(pool.strategy()),
             entropy: self.worker.entropy(),
             now: clock::at(taken),
-            worker: self.worker.index,
             tried: &self.tried,
         };
-        let lease = match pool.pick(&input) {
+        let lease = match self.upstream.picker.pick(&input) {
             Ok(lease) => lease,
             Err(no_pick) => {
                 let lease = queue::wait(self.worker, self.client, self.upstream, input, no_pick, last).await?;

@@ -10,7 +10,8 @@ use std::time::Duration;
 use super::client::Client;
 use super::worker::{Upstream, Worker};
 use crate::balance::lease::Lease;
-use crate::balance::pool::{NoPick, PickInput, Pool};
+use crate::balance::picker::Picker;
+use crate::balance::pool::{NoPick, PickInput};
 use crate::balance::waiters::{Place, Waiters};
 use crate::clock;
 use crate::tally::Cause;
@@ -30,7 +31,7 @@ pub(super) async fn wait(
 ) -> Result<Lease, Cause> {
     let queued = &worker.tally.queued[upstream.index];
     let live = upstream.pool.live();
-    let wait = Wait { client, pool: &upstream.pool, queued, input };
+    let wait = Wait { client, picker: &upstream.picker, queued, input };
     if why == NoPick::AwaitingFirstCheck {
         why = match wait.in_line(&live.unchecked, FIRST_CHECK, why).await {
             Ok(lease) => return Ok(lease),
@@ -57,7 +58,7 @@ pub(super) async fn wait(
 /// A request that waits.
 struct Wait<'a> {
     client: &'a Client,
-    pool: &'a Pool,
+    picker: &'a Picker,
     queued: &'a AtomicU64,
     input: PickInput<'a>,
 }
@@ -69,7 +70,7 @@ impl Wait<'_> {
         self.client.deadline.arm(limit);
         let mut place = Place::take(line);
         while self.is_called(&mut place).await {
-            match self.pool.pick_in_turn(&PickInput { now: clock::now(), ..self.input }) {
+            match self.picker.pick_in_turn(&PickInput { now: clock::now(), ..self.input }) {
                 // Room at a backend that has failed it is none for this one, but may be for those behind.
                 Err(again) if again == why && !self.input.tried.is_empty() => place.decline(),
                 Err(again) if again == why => {}

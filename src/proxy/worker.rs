@@ -21,6 +21,7 @@ use super::upstream::idle::IdleConnections;
 use crate::balance::Millis;
 use crate::balance::backend::Backend;
 use crate::balance::lease::Signal;
+use crate::balance::picker::Picker;
 use crate::balance::pool::Pool;
 use crate::balance::retry_budget::RetryBudget;
 use crate::clock;
@@ -48,6 +49,8 @@ pub(super) struct Plan {
 pub(super) struct Upstream {
     /// The pool.
     pub(super) pool: Arc<Pool>,
+    /// This worker's picks from it.
+    pub(super) picker: Picker,
     /// Its place in the config.
     pub(super) index: usize,
     config: Arc<Config>,
@@ -121,6 +124,7 @@ impl Worker {
             .max_buf_size((limits.header_bytes + limits.uri_bytes).max(64 * 1024));
         let floor = RETRIES_PER_SECOND / config.workers as f64;
         let upstream = |(index, pool): (usize, &Arc<Pool>)| Upstream {
+            picker: pool.picker(plan.index),
             pool: Arc::clone(pool),
             index,
             budget: RefCell::new(RetryBudget::new(config.pools[index].retry.budget_percent, floor)),

@@ -2,7 +2,7 @@ use super::*;
 use crate::balance::backend::{Mode, Verdict};
 use crate::balance::ejection::Action;
 use crate::balance::fixture::{REFUSED, answered, input, name, names, pick, pool, settings, shares, spec, specs, try_pick};
-use crate::balance::lease::Signal;
+use crate::balance::lease::{Lease, Signal};
 use crate::balance::meter::Failure;
 use crate::balance::waiters::Place;
 
@@ -49,11 +49,17 @@ fn failures_in_a_row_are_signalled_and_a_success_ends_the_row() {
 #[test]
 fn cutting_concerns_the_running_requests_only() {
     let pool = pool(StrategyKind::RoundRobin, &[1]);
-    let running = pick(&pool, 0);
-    assert!(!running.is_cut());
+    let picker = pool.picker(0);
+    let take = || picker.pick(&input(0)).expect("it is eligible");
+    let running = [take(), take()];
+    assert!(!running.iter().any(Lease::is_cut));
     pool.backends()[0].live.cut_epoch.fetch_add(1, Relaxed);
-    assert!(running.is_cut());
-    assert!(!pick(&pool, 1).is_cut());
+    assert!(running.iter().all(Lease::is_cut));
+    let later = [take(), take()];
+    assert!(!later.iter().any(Lease::is_cut));
+    assert_eq!(pool.in_flight(), 4);
+    drop((running, later));
+    assert_eq!(pool.in_flight(), 0);
 }
 
 #[test]
@@ -180,7 +186,7 @@ fn a_lease_given_back_calls_who_waits() {
     drop(lease);
     assert_eq!(try_pick(&pool, 1, &[]).err(), Some(NoPick::AllFull), "there is room, but it is another one's turn");
     assert!(called(&mut place) && !called(&mut place));
-    drop(pool.pick_in_turn(&input(2)).expect("its turn"));
+    drop(pool.picker(0).pick_in_turn(&input(2)).expect("its turn"));
     assert!(called(&mut place) && !called(&mut place));
     pool.refresh(0);
     assert!(!called(&mut place), "nothing new");
@@ -231,6 +237,21 @@ fn identical_balancers_do_not_march_in_phase() {
 }
 
 #[test]
+fn a_picker_sees_each_new_rotation() {
+    let pool = pool(StrategyKind::RoundRobin, &[1, 1]);
+    let pickers = [pool.picker(0), pool.picker(0)];
+    for (out, left) in [("b0", "b1"), ("b1", "b0")] {
+        for backend in pool.backends() {
+            backend.live.set_mode(if *backend.spec.id.backend == *out { Mode::Down } else { Mode::Up });
+        }
+        pool.refresh(0);
+        for picker in pickers.iter().chain(&pickers) {
+            assert_eq!(picker.pick(&input(0)).map(|lease| name(&lease).to_owned()).as_deref(), Ok(left));
+        }
+    }
+}
+
+#[test]
 fn turns_go_on_when_a_rotation_is_rebuilt() {
     let pool = pool(StrategyKind::RoundRobin, &[1, 1, 1]);
     let first = names(&pool, 1);
@@ -267,9 +288,10 @@ fn no_backend_ever_has_more_in_flight_than_it_may() {
             for worker in 0..4 {
                 let pool = &pool;
                 scope.spawn(move || {
+                    let picker = pool.picker(worker);
                     let mut held = Vec::new();
                     for n in 0..2_000 {
-                        held.extend(pool.pick(&PickInput { worker, ..input(n) }));
+                        held.extend(picker.pick(&input(n)));
                         assert!(pool.backends().iter().all(|b| b.live.in_flight() <= 2), "{strategy}");
                         if n % 3 == 0 {
                             held.clear();
@@ -285,13 +307,16 @@ fn no_backend_ever_has_more_in_flight_than_it_may() {
 #[test]
 fn a_pick_and_its_lease_allocate_nothing() {
     for strategy in StrategyKind::ALL {
-        for members in [5, 50] {
+        for members in [5, 100] {
             let pool = pool(strategy, &vec![2; members]);
-            let warm = pick(&pool, 0);
+            let picker = pool.picker(0);
+            let warm = picker.pick(&input(0)).expect("all are eligible");
             let tried = [warm.backend().clone()];
+            // Each backend's first latency makes its histogram.
+            pool.backends().iter().for_each(|backend| backend.live.meters[0].latency.record(0));
             let allocated = allocation_counter::measure(|| {
                 for n in 0..100 {
-                    if let Ok(lease) = try_pick(&pool, n, &tried) {
+                    if let Ok(lease) = picker.pick(&PickInput { tried: &tried, ..input(n) }) {
                         lease.finish(answered(200), n);
                     }
                 }

@@ -5,8 +5,6 @@
 //! changed, and a restart, another order or another process moves none. A backend that has more than its part of the requests
 //! in flight is passed over (Mirrokni, Thorup, Zadimoghaddam 2016: consistent hashing with bounded loads).
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::mix;
@@ -16,6 +14,8 @@ use crate::balance::rotation::{Member, View};
 const POINTS: u64 = 128;
 /// Above this many points in a pool, everybody has half as many, and half again; at least one per unit of weight.
 const MAX_POINTS: u64 = 1 << 18;
+/// The circle has at most so many parts, as a power of two; they take up to 2 MiB.
+const MAX_PARTS_LOG: u32 = 18;
 /// A backend may have this much of its fair part of the requests in flight, in percent.
 const BOUND_PERCENT: u64 = 125;
 /// Nobody is passed over for fewer requests in flight than this.
@@ -33,11 +33,20 @@ pub fn hash_key(key: &[u8]) -> u64 {
 pub(in crate::balance) struct Ring {
     /// Sorted by place.
     points: Box<[Point]>,
-    /// For each part of the circle, the first point in it or after it.
-    starts: Box<[u32]>,
+    /// The circle in equal parts, up to 4 per point: most keys are found without a look at the points.
+    parts: Box<[Part]>,
     /// How far a place is shifted to give its part.
     shift: u32,
     weight: u64,
+}
+
+/// What lies in a part of the circle.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    /// No point; all of it belongs to this member.
+    Of(u32),
+    /// Points, of which this is the first.
+    From(u32),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,28 +71,52 @@ impl Ring {
             })
             .collect();
         points.sort_unstable_by(|a, b| a.place.cmp(&b.place).then_with(|| name(a.member).cmp(name(b.member))));
-        let parts_log = points.len().max(2).ilog2();
+        let parts_log = (points.len().ilog2() + 2).min(MAX_PARTS_LOG);
         let shift = 32 - parts_log;
-        let starts = (0..1u32 << parts_log).map(|part| points.partition_point(|p| p.place >> shift < part) as u32).collect();
+        let mut next = 0;
+        let part = |part: u32| {
+            let first = next;
+            next += points[first..].iter().take_while(|p| p.place >> shift == part).count();
+            if next > first { Part::From(first as u32) } else { Part::Of(points[first % points.len()].member) }
+        };
+        let parts = (0..1 << parts_log).map(part).collect();
         let weight = members.iter().map(|m| u64::from(m.effective_weight())).sum();
-        Self { points: points.into(), starts, shift, weight }
+        Self { points: points.into(), parts, shift, weight }
     }
 
     pub(super) fn choose(&self, view: &View<'_>) -> Option<usize> {
         let place = (view.input.key >> 32) as u32;
-        let start = self.starts[(place >> self.shift) as usize] as usize;
-        let ahead = self.points[start..].iter().take_while(|p| p.place < place).count();
-        let (before, after) = self.points.split_at(start + ahead);
-        let mut walk = after.iter().chain(before).take(WALK).map(|p| p.member as usize);
-        let in_pool = u64::from(view.live.in_flight.0.load(Relaxed));
-        walk.find(|position| view.is_open(*position) && !self.is_over_bound(view, *position, in_pool))
+        let owner = match self.parts[(place >> self.shift) as usize] {
+            Part::Of(member) => member,
+            Part::From(first) => {
+                let ahead = self.points[first as usize..].iter().find(|point| point.place >= place);
+                ahead.unwrap_or(&self.points[0]).member
+            }
+        } as usize;
+        if self.has_room(view, owner) { Some(owner) } else { self.walk(view, place) }
     }
 
-    fn is_over_bound(&self, view: &View<'_>, position: usize, in_pool: u64) -> bool {
+    /// The first member with room from this place on.
+    #[cold]
+    fn walk(&self, view: &View<'_>, place: u32) -> Option<usize> {
+        let (before, after) = self.points.split_at(self.points.partition_point(|point| point.place < place));
+        let mut walk = after.iter().chain(before).take(WALK).map(|p| p.member as usize);
+        walk.find(|position| self.has_room(view, *position))
+    }
+
+    fn has_room(&self, view: &View<'_>, position: usize) -> bool {
+        view.is_open(position) && !self.is_over_bound(view, position)
+    }
+
+    fn is_over_bound(&self, view: &View<'_>, position: usize) -> bool {
         let member = &view.members[position];
+        let in_flight = u64::from(member.live().in_flight());
+        if in_flight < BOUND_FLOOR {
+            return false;
+        }
+        let in_pool = u64::from(view.live.in_flight());
         let fair = (in_pool + 1) * u64::from(member.effective_weight()) * BOUND_PERCENT;
-        let bound = fair.div_ceil(self.weight * 100).max(BOUND_FLOOR);
-        u64::from(member.backend.live.in_flight()) >= bound
+        in_flight * self.weight * 100 >= fair
     }
 }
 

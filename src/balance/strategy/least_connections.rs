@@ -1,17 +1,18 @@
 //! Fewest requests in flight (and recent failures) per weight. Equals have smooth weighted turns, so that an idle pool is
 //! exactly `weighted_round_robin`.
 //!
-//! Up to 32 members, every pick looks at all of them. In larger pools it looks at those of the next 4 turns:
-//! the one it takes is never busier than the others of these, an idle pool still takes exact turns, and each member is
-//! looked at in every cycle at least as often as its weight says.
+//! Up to 64 members, a pick looks at all of them, unless the one whose turn it is has nothing to do. In larger pools it looks
+//! at those of the next 32 turns, or up to the first that has nothing to do: none of these is less busy than the one it takes.
+//! So an idle pool still takes exact turns, nobody gets a second request while one of the next 32 has none, and each member
+//! is looked at in every cycle at least as often as its weight says.
 
 use std::cmp::Ordering::{Equal, Greater, Less};
 
 use super::round_robin::Turns;
 use crate::balance::rotation::View;
 
-const EXACT: usize = 32;
-const SAMPLE: u64 = 4;
+const EXACT: usize = 64;
+const SAMPLE: u64 = 32;
 /// How many turns of dearer members may pass before the first of the cheapest gets the request.
 const PASSES: u64 = 8;
 
@@ -42,6 +43,9 @@ impl LeastConnections {
                 if least.is_none_or(|(.., lowest)| load < lowest) {
                     least = Some((ahead, position, load));
                 }
+                if load == 0.0 {
+                    break;
+                }
             }
         }
         let passed = least.map_or(SAMPLE - 1, |(ahead, ..)| ahead);
@@ -55,6 +59,9 @@ impl LeastConnections {
 /// The open member of the lowest cost; if there are several, the one whose turn comes first.
 pub(super) fn cheapest_in_turn(turns: &Turns, view: &View<'_>, cost: impl Fn(usize) -> f64) -> Option<usize> {
     let start = turns.at(view.turn());
+    if view.is_open(start) && cost(start) == 0.0 {
+        return Some(start);
+    }
     let mut best: Option<(usize, f64)> = None;
     let mut equals = 0;
     for position in view.ring(start).filter(|p| view.is_open(*p)) {

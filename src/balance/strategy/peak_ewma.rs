@@ -72,30 +72,39 @@ fn fade(silence: Millis, in_flight: u32) -> f64 {
 /// See the module.
 #[derive(Debug)]
 pub(in crate::balance) struct PeakEwma {
-    turns: Turns,
-    weighted: Weighted,
+    candidates: Candidates,
     mean_weight: f64,
+}
+
+#[derive(Debug)]
+enum Candidates {
+    All(Turns),
+    Two(Weighted),
 }
 
 impl PeakEwma {
     pub(super) fn new(weights: impl ExactSizeIterator<Item = u32> + Clone) -> Self {
         let mean_weight = weights.clone().map(f64::from).sum::<f64>() / weights.len() as f64;
-        Self { turns: Turns::new(weights.clone()), weighted: Weighted::new(weights), mean_weight }
+        let candidates = match weights.len() {
+            ..=EXACT => Candidates::All(Turns::new(weights)),
+            _ => Candidates::Two(Weighted::new(weights)),
+        };
+        Self { candidates, mean_weight }
     }
 
     pub(super) fn choose(&self, view: &View<'_>, bits: u64) -> Option<usize> {
         let cost = |position| self.cost(view, position);
-        if view.members.len() <= EXACT {
-            return cheapest_in_turn(&self.turns, view, cost);
+        match &self.candidates {
+            Candidates::All(turns) => cheapest_in_turn(turns, view, cost),
+            Candidates::Two(weighted) => Some(cheaper_of_two(weighted, view, bits, cost)),
         }
-        Some(cheaper_of_two(&self.weighted, view, bits, cost))
     }
 
     /// Latency times load after the pick. The load before it counts per weight; what the pick adds does not, or else a heavy
     /// member would be the cheapest of an idle pool each time.
     fn cost(&self, view: &View<'_>, position: usize) -> f64 {
         let member = &view.members[position];
-        let live = &member.backend.live;
+        let live = member.live();
         let in_flight = live.in_flight();
         let load = f64::from(in_flight) * self.mean_weight / f64::from(member.effective_weight());
         live.ewma.get(in_flight, view.input.now) * (load + 1.0)

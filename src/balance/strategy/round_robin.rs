@@ -3,18 +3,20 @@
 //!
 //! Nothing is adjusted as it goes, so nothing drifts when a member is away: a rotation without it has turns of its own.
 
-/// Largest product of members and cycle length for which the cycle is written out.
-const MAX_WRITTEN_OUT: u64 = 1 << 16;
+/// Largest product of members and cycle length for nginx's order, which takes so many steps to work out.
+const MAX_SMOOTH: u64 = 1 << 16;
+/// Longest cycle that is written out; it takes up to 4 MiB.
+const MAX_CYCLE: u64 = 1 << 21;
 
 /// Who has which turn.
 #[derive(Debug)]
 pub(in crate::balance) enum Turns {
     /// Equal weights: the number of members.
     Equal(usize),
-    /// One cycle, in nginx's smooth order: weights 5, 1, 1 give a a b a c a a.
+    /// One cycle, written out. Short ones in nginx's smooth order: weights 5, 1, 1 give a a b a c a a. Longer ones by
+    /// [`halve`].
     Cycle(Box<[u16]>),
-    /// For long cycles: the sums of the weights before each member, and of all. Halving the members again and again, each
-    /// half gets its turns spread as evenly as whole turns allow (Bresenham); log2(members) divisions per turn.
+    /// For cycles too long to be written out: the sums of the weights before each member, and of all, for [`halve`].
     Halves(Box<[u64]>),
 }
 
@@ -25,16 +27,14 @@ impl Turns {
         let divisor = weights.iter().copied().fold(0, gcd).max(1);
         let length = weights.iter().sum::<u64>() / divisor;
         if length == weights.len() as u64 {
-            Self::Equal(weights.len())
-        } else if length * weights.len() as u64 <= MAX_WRITTEN_OUT {
-            Self::Cycle(smooth(&weights.iter().map(|w| w / divisor).collect::<Vec<_>>(), length))
-        } else {
-            let sum = |sum: &mut u64, w: &u64| {
-                *sum += w / divisor;
-                Some(*sum)
-            };
-            Self::Halves([0].into_iter().chain(weights.iter().scan(0, sum)).collect())
+            return Self::Equal(weights.len());
         }
+        let weights: Vec<u64> = weights.iter().map(|w| w / divisor).collect();
+        if length * weights.len() as u64 <= MAX_SMOOTH {
+            return Self::Cycle(smooth(&weights, length));
+        }
+        let sums = sums(&weights);
+        if length <= MAX_CYCLE && u16::try_from(weights.len()).is_ok() { Self::Cycle(spread(&sums)) } else { Self::Halves(sums) }
     }
 
     /// The member whose turn it is.
@@ -61,6 +61,17 @@ fn smooth(weights: &[u64], length: u64) -> Box<[u16]> {
     (0..length).map(turn).collect()
 }
 
+/// The sums of the weights before each member, and of all.
+fn sums(weights: &[u64]) -> Box<[u64]> {
+    let add = |sum: &mut u64, weight: &u64| {
+        *sum += weight;
+        Some(*sum)
+    };
+    [0].into_iter().chain(weights.iter().scan(0, add)).collect()
+}
+
+/// Who has this turn: halving the members again and again, each half gets its turns spread as evenly as whole turns allow
+/// (Bresenham). Takes log2(members) divisions.
 fn halve(sums: &[u64], turn: u64) -> usize {
     let (mut low, mut high) = (0, sums.len() - 1);
     let mut turn = turn % sums[high];
@@ -76,6 +87,31 @@ fn halve(sums: &[u64], turn: u64) -> usize {
         }
     }
     low
+}
+
+/// [`halve`] for every turn of a cycle, each half handing its turns on.
+fn spread(sums: &[u64]) -> Box<[u16]> {
+    let mut cycle = vec![0; sums[sums.len() - 1] as usize];
+    let mut open = vec![(0, sums.len() - 1, (0..cycle.len() as u32).collect::<Vec<_>>())];
+    while let Some((low, high, turns)) = open.pop() {
+        if high - low == 1 {
+            for turn in turns {
+                cycle[turn as usize] = low as u16;
+            }
+            continue;
+        }
+        let middle = low.midpoint(high);
+        let (left, all) = (sums[middle] - sums[low], sums[high] - sums[low]);
+        let mut rest = 0;
+        let (lefts, rights) = turns.into_iter().partition(|_| {
+            rest += left;
+            let has_it = rest >= all;
+            rest -= if has_it { all } else { 0 };
+            has_it
+        });
+        open.extend([(low, middle, lefts), (middle, high, rights)]);
+    }
+    cycle.into()
 }
 
 fn gcd(a: u64, b: u64) -> u64 {
@@ -107,7 +143,6 @@ mod tests {
     #[test]
     fn long_cycles_are_as_exact_as_written_ones() {
         let weights: Vec<u32> = (0..600).map(|i| i % 256 + 1).collect();
-        assert!(matches!(Turns::new(weights.iter().copied()), Turns::Halves(_)));
         let cycle = cycle(&weights);
         for (member, weight) in weights.iter().enumerate() {
             assert_eq!(cycle.iter().filter(|m| **m == member).count(), *weight as usize);
@@ -117,9 +152,10 @@ mod tests {
     proptest! {
         #[test]
         fn halves_are_exact_and_spread(weights in prop::collection::vec(1u64..40, 1..20)) {
-            let sums: Vec<u64> = [0].into_iter().chain(weights.iter().scan(0, |s, w| { *s += w; Some(*s) })).collect();
+            let sums = sums(&weights);
             let all = sums[weights.len()];
             let cycle: Vec<usize> = (0..all).map(|turn| halve(&sums, turn)).collect();
+            prop_assert!(spread(&sums).iter().map(|member| usize::from(*member)).eq(cycle.iter().copied()));
             for (member, weight) in weights.iter().enumerate() {
                 let turns: Vec<u64> = (0..all).filter(|t| cycle[*t as usize] == member).collect();
                 prop_assert_eq!(turns.len() as u64, *weight);

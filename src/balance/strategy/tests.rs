@@ -132,7 +132,7 @@ fn the_turns_of_one_that_is_down_do_not_fall_to_its_neighbour() {
 /// Nor when it is only full or busy.
 #[test]
 fn the_turns_of_a_busy_one_do_not_fall_to_its_neighbour() {
-    for members in [4, 40] {
+    for members in [4, 100] {
         for (strategy, limit) in [(StrategyKind::RoundRobin, Some(1)), (StrategyKind::LeastConnections, None)] {
             let mut specs = specs(&vec![1; members]);
             specs[1].max_in_flight = limit;
@@ -176,6 +176,19 @@ fn of_many_the_least_loaded_gets_it() {
     drop(held);
 }
 
+/// In a pool too large to look at everybody, too.
+#[test]
+fn nobody_gets_a_second_request_while_one_whose_turn_is_near_has_none() {
+    let pool = pool(StrategyKind::LeastConnections, &[1; 200]);
+    let mut held: Vec<_> = (0..200).map(|n| pick(&pool, n)).collect();
+    assert!(pool.backends().iter().all(|b| b.live.in_flight() == 1), "idle ones first");
+    for turn in (20..200).step_by(20).rev() {
+        drop(held.swap_remove(turn));
+    }
+    held.extend((0..9).map(|n| pick(&pool, n)));
+    assert!(pool.backends().iter().all(|b| b.live.in_flight() == 1));
+}
+
 /// One request per millisecond for some seconds; a good answer takes 10 ms, `failing` fails at once. Returns the shares.
 fn with_a_fast_failure(strategy: StrategyKind, backends: usize, failing: &str) -> f64 {
     let pool = pool(strategy, &vec![1; backends]);
@@ -188,7 +201,7 @@ fn with_a_fast_failure(strategy: StrategyKind, backends: usize, failing: &str) -
             let lease: Lease = leases.remove(&id).expect("it runs");
             lease.finish(Outcome { latency_us: 10_000, ..answered(200) }, end);
         }
-        let lease = pool.pick(&PickInput { now, ..input(now) }).expect("all are eligible");
+        let lease = pool.picker(0).pick(&PickInput { now, ..input(now) }).expect("all are eligible");
         if name(&lease) == failing {
             failed += 1;
             lease.finish(REFUSED, now);
@@ -203,7 +216,7 @@ fn with_a_fast_failure(strategy: StrategyKind, backends: usize, failing: &str) -
 #[test]
 fn failing_fast_is_no_black_hole() {
     for strategy in [StrategyKind::LeastConnections, StrategyKind::PowerOfTwo, StrategyKind::PeakEwma] {
-        for backends in [3, 40] {
+        for backends in [3, 100] {
             let share = with_a_fast_failure(strategy, backends, "b1");
             assert!(share < 0.5 / backends as f64, "{strategy} of {backends}: {share}");
         }
@@ -215,7 +228,7 @@ fn a_backend_that_was_slow_once_is_tried_again() {
     for backends in [3, 20] {
         let pool = pool(StrategyKind::PeakEwma, &vec![1; backends]);
         let answer = |now, latency_us| {
-            let lease = pool.pick(&PickInput { now, ..input(now) }).expect("all are eligible");
+            let lease = pool.picker(0).pick(&PickInput { now, ..input(now) }).expect("all are eligible");
             let slow = name(&lease) == "b1";
             lease.finish(Outcome { latency_us: if slow { latency_us } else { 10_000 }, ..answered(200) }, now);
             slow
@@ -243,7 +256,7 @@ fn a_backend_long_unheard_of_is_not_stormed() {
     for backend in &pool.backends()[1..] {
         backend.live.ewma.observe(Some(20_000), now);
     }
-    let held: Vec<_> = (0..60).map(|n| pool.pick(&PickInput { now, ..input(n) }).expect("all are eligible")).collect();
+    let held: Vec<_> = (0..60).map(|n| pool.picker(0).pick(&PickInput { now, ..input(n) }).expect("all are eligible")).collect();
     let newcomer = held.iter().filter(|l| name(l) == "b0").count();
     assert!((1..40).contains(&newcomer), "{newcomer} of 60");
 }
@@ -253,7 +266,7 @@ fn slower_backends_get_less_by_latency() {
     let pool = pool(StrategyKind::PeakEwma, &[1, 1, 1]);
     let mut counts = [0_u32; 3];
     for n in 0..3_000 {
-        let lease = pool.pick(&PickInput { now: n * 5, ..input(n) }).expect("all are eligible");
+        let lease = pool.picker(0).pick(&PickInput { now: n * 5, ..input(n) }).expect("all are eligible");
         let index = pool.backends().iter().position(|b| Arc::ptr_eq(b, lease.backend())).expect("it is one of them");
         counts[index] += 1;
         lease.finish(Outcome { latency_us: [5_000, 5_000, 100_000][index], ..answered(200) }, n * 5);

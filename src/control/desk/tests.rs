@@ -159,16 +159,16 @@ fn what_somebody_else_has_changed_since_is_left_alone() {
 fn a_cut_breaks_what_runs_and_only_that() {
     let mut room = Room::new();
     let cut = Command::SetMode { backend: BackendId::new("web", "a"), mode: Mode::Down, cut: true };
-    room.backend(0).live.in_flight.0.store(3, Relaxed);
+    room.backend(0).live.in_flight.store(3, Relaxed);
     let (answer, events) = room.ask(Dashboard, &cut);
     assert_eq!(answer, "web/a up -> down, running requests cut");
     assert_eq!(events[0], "web/a up -> down by dashboard, 3 in flight cut");
     assert_eq!(room.ask(Dashboard, &cut).0, "web/a is already down, running requests cut", "those that did not go");
     assert_eq!(room.backend(0).live.cut_epoch.load(Relaxed), 2);
-    room.backend(0).live.in_flight.0.store(0, Relaxed);
+    room.backend(0).live.in_flight.store(0, Relaxed);
     assert_eq!(room.ask(Dashboard, &cut), ("web/a is already down".into(), vec![]));
     assert_eq!(room.ask(Dashboard, &Command::Undo).0, "web/a down -> up");
-    room.backend(0).live.in_flight.0.store(3, Relaxed);
+    room.backend(0).live.in_flight.store(3, Relaxed);
     assert_eq!(room.ask(Dashboard, &Command::Redo).0, "web/a up -> down", "a redo cuts nothing");
     assert_eq!(room.backend(0).live.cut_epoch.load(Relaxed), 2);
     assert_eq!(room.backend(1).live.cut_epoch.load(Relaxed), 0);
@@ -178,7 +178,7 @@ fn a_cut_breaks_what_runs_and_only_that() {
 async fn drained_is_told_when_nothing_is_in_flight() {
     let Room { desk, mut events } = Room::new();
     let backend = Arc::clone(&desk.pools[0].backends()[0]);
-    backend.live.in_flight.0.store(1, Relaxed);
+    backend.live.in_flight.store(1, Relaxed);
     let (asks, inbox) = mpsc::channel(1);
     let running = tokio::spawn(desk.run(inbox));
     let (reply, answer) = oneshot::channel();
@@ -188,7 +188,7 @@ async fn drained_is_told_when_nothing_is_in_flight() {
     assert!(matches!(events.recv().await.unwrap().event, Event::PoolChanged { .. }));
     tokio::time::sleep(drain::POLL * 5).await;
     assert!(events.try_recv().is_err());
-    backend.live.in_flight.0.store(0, Relaxed);
+    backend.live.in_flight.store(0, Relaxed);
     assert_eq!(events.recv().await.unwrap().event, Event::Drained { backend: backend.spec.id.clone() });
     drop(asks);
     running.await.unwrap();

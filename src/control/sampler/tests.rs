@@ -72,7 +72,7 @@ fn a_snapshot_says_where_and_what() {
     let mut room = Room::new(&["a"]);
     room.tally.connections[0].store(3, Relaxed);
     room.tally.queued[0].store(2, Relaxed);
-    room.live(0).in_flight.0.store(5, Relaxed);
+    room.live(0).in_flight.store(5, Relaxed);
     let snapshot = room.sampler.sample(1234);
     assert_eq!((snapshot.uptime_ms, snapshot.phase, snapshot.connections), (1234, Phase::Starting, 3));
     assert_eq!(snapshot.listen, ["127.0.0.1:8080"]);

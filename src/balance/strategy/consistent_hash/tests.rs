@@ -100,7 +100,7 @@ fn a_retry_goes_to_the_next_on_the_ring() {
     for n in 0..50 {
         let first = pick(&pool, n).backend().clone();
         let second = |entropy| {
-            let lease = pool.pick(&PickInput { entropy, tried: from_ref(&first), ..input(n) });
+            let lease = pool.picker(0).pick(&PickInput { entropy, tried: from_ref(&first), ..input(n) });
             lease.map(|l| name(&l).to_owned())
         };
         assert_eq!(second(1), second(99), "the key decides, not chance");
