@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicU32, Ordering::SeqCst, fence};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -98,6 +98,8 @@ impl Place {
     /// At the end of the line. Called at once, unless there is a call under way that may come to it.
     pub fn take(waiters: &Arc<Waiters>) -> Self {
         waiters.count.fetch_add(1, SeqCst);
+        // A picker looks for a newer rotation with a plain load, which must not be done before we are seen to wait.
+        fence(SeqCst);
         let mut line = waiters.line();
         line.next_id += 1;
         let id = line.next_id;
