@@ -1,6 +1,7 @@
 //! What may be asked of a running evenkeel, and the door to the one who does it: the control desk.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -35,13 +36,15 @@ pub enum Command {
     SetStrategy {
         /// Which pool.
         pool: Arc<str>,
-        /// The new strategy.
-        strategy: StrategyKind,
+        /// The new strategy; `None` goes back to the configured one.
+        strategy: Option<StrategyKind>,
     },
     /// Take the last change back.
     Undo,
     /// Do the last undone change again.
     Redo,
+    /// Read the config file again and apply what has changed.
+    Reload,
 }
 
 impl fmt::Display for Command {
@@ -51,21 +54,107 @@ impl fmt::Display for Command {
             Self::SetMode { backend, mode, cut } => write!(f, "{mode} {backend}{}", if *cut { " --cut" } else { "" }),
             Self::SetWeight { backend, weight: Some(weight) } => write!(f, "weight {backend} {weight}"),
             Self::SetWeight { backend, weight: None } => write!(f, "weight {backend} configured"),
-            Self::SetStrategy { pool, strategy } => write!(f, "strategy {pool} {strategy}"),
+            Self::SetStrategy { pool, strategy: Some(strategy) } => write!(f, "strategy {pool} {strategy}"),
+            Self::SetStrategy { pool, strategy: None } => write!(f, "strategy {pool} configured"),
             Self::Undo => f.write_str("undo"),
             Self::Redo => f.write_str("redo"),
+            Self::Reload => f.write_str("reload"),
         }
     }
 }
 
-/// Who asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// Who asks. Everybody undoes their own changes only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Origin {
-    /// A key in the dashboard.
+    /// A key in the dashboard of this process.
     Dashboard,
+    /// A key in the dashboard of another process: who, and from where.
+    Attach(Arc<str>),
+    /// A verb on the command line: whose.
+    Cli(Arc<str>),
+    /// A call of the admin API: from which address.
+    Api(Arc<str>),
+    /// A signal.
+    Signal,
+    /// The config file has changed.
+    File,
+    /// The time of an override was over.
+    Expiry,
+    /// The state file, at the start.
+    StateFile,
     /// The demo's own choreography.
     Demo,
+}
+
+impl Origin {
+    /// Longest name of who asks, in bytes.
+    pub const MAX_NAME: usize = 64;
+}
+
+impl fmt::Display for Origin {
+    /// `dashboard`, `cli:alice`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dashboard => "dashboard",
+            Self::Attach(who) => return write!(f, "attach:{who}"),
+            Self::Cli(who) => return write!(f, "cli:{who}"),
+            Self::Api(from) => return write!(f, "api:{from}"),
+            Self::Signal => "signal",
+            Self::File => "file",
+            Self::Expiry => "expiry",
+            Self::StateFile => "state file",
+            Self::Demo => "demo",
+        })
+    }
+}
+
+impl From<Origin> for String {
+    fn from(origin: Origin) -> Self {
+        origin.to_string()
+    }
+}
+
+impl FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unknown = || format!("{text:?} names nobody who could ask");
+        let (surface, who) = text.split_once(':').unwrap_or((text, ""));
+        let plain = |c: char| c.is_ascii_graphic();
+        if who.len() > Self::MAX_NAME || !who.chars().all(plain) {
+            return Err(unknown());
+        }
+        Ok(match (surface, who) {
+            ("dashboard", "") => Self::Dashboard,
+            ("attach", who) if !who.is_empty() => Self::Attach(who.into()),
+            ("cli", who) if !who.is_empty() => Self::Cli(who.into()),
+            ("api", who) if !who.is_empty() => Self::Api(who.into()),
+            ("signal", "") => Self::Signal,
+            ("file", "") => Self::File,
+            ("expiry", "") => Self::Expiry,
+            ("state file", "") => Self::StateFile,
+            ("demo", "") => Self::Demo,
+            _ => return Err(unknown()),
+        })
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+/// On what terms something is changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Terms {
+    /// Milliseconds after which it goes back by itself to what the config says.
+    pub for_ms: Option<u64>,
+    /// Why, in the operator's words.
+    pub reason: Option<Arc<str>>,
 }
 
 /// Why a command was refused. Nothing has changed then.
@@ -96,6 +185,9 @@ pub enum CommandError {
         /// By whom.
         by: Origin,
     },
+    /// The config cannot be applied; a line for each reason.
+    #[error("nothing has been reloaded: {}", .0.join("; "))]
+    Reload(Vec<String>),
     /// Nobody is there to do it any more.
     #[error("evenkeel is shutting down")]
     Gone,
@@ -111,6 +203,8 @@ pub struct Ask {
     pub command: Command,
     /// Who asks.
     pub by: Origin,
+    /// For how long, and why.
+    pub terms: Terms,
     /// Do it even if nobody is left to serve.
     pub force: bool,
     /// Where the answer goes.
@@ -119,3 +213,30 @@ pub struct Ask {
 
 /// The door to the desk.
 pub type Desk = mpsc::Sender<Ask>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_reads_as_it_is_written() {
+        let who = |name: &str| Arc::<str>::from(name);
+        for origin in [
+            Origin::Dashboard,
+            Origin::Attach(who("alice@host:1")),
+            Origin::Cli(who("alice")),
+            Origin::Api(who("127.0.0.1")),
+            Origin::Signal,
+            Origin::File,
+            Origin::Expiry,
+            Origin::StateFile,
+            Origin::Demo,
+        ] {
+            assert_eq!(origin.to_string().parse(), Ok(origin));
+        }
+        let long = format!("cli:{}", "a".repeat(65));
+        for text in ["", "cli", "cli:", "dashboard:alice", "cli:a b", "cli:\u{1b}[2J", "root:alice", &long] {
+            text.parse::<Origin>().unwrap_err();
+        }
+    }
+}

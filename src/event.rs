@@ -68,6 +68,12 @@ pub enum Event {
         to: Mode,
         /// By whom.
         by: Origin,
+        /// Why, in the operator's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Arc<str>>,
+        /// For how many milliseconds; `None` = until it is changed again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_ms: Option<u64>,
         /// Requests in flight at that moment.
         in_flight: u32,
         /// Whether they were cut.
@@ -83,6 +89,12 @@ pub enum Event {
         to: u32,
         /// By whom.
         by: Origin,
+        /// Why, in the operator's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Arc<str>>,
+        /// For how many milliseconds; `None` = until it is changed again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_ms: Option<u64>,
     },
     /// The operator switched a strategy.
     StrategyChanged {
@@ -94,6 +106,12 @@ pub enum Event {
         to: StrategyKind,
         /// By whom.
         by: Origin,
+        /// Why, in the operator's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Arc<str>>,
+        /// For how many milliseconds; `None` = until it is changed again.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        for_ms: Option<u64>,
     },
     /// A draining or switched-off backend has no request left.
     Drained {
@@ -240,11 +258,16 @@ impl fmt::Display for Event {
                 write!(f, "{backend} check {streak} of {of} {}: {detail}", if *passed { "passed" } else { "failed" })
             }
             Self::HealthChanged { backend, from, to, detail } => write!(f, "{backend} {from} -> {to}: {detail}"),
-            Self::ModeChanged { backend, from, to, by, in_flight, cut } => {
-                write!(f, "{backend} {from} -> {to} by {by}, {in_flight} in flight{}", if *cut { " cut" } else { "" })
+            Self::ModeChanged { backend, from, to, by, reason, for_ms, in_flight, cut } => {
+                let cut = if *cut { " cut" } else { "" };
+                write!(f, "{backend} {from} -> {to} by {by}, {in_flight} in flight{cut}{}", Terms(reason, *for_ms))
             }
-            Self::WeightChanged { backend, from, to, by } => write!(f, "{backend} weight {from} -> {to} by {by}"),
-            Self::StrategyChanged { pool, from, to, by } => write!(f, "{pool} strategy {from} -> {to} by {by}"),
+            Self::WeightChanged { backend, from, to, by, reason, for_ms } => {
+                write!(f, "{backend} weight {from} -> {to} by {by}{}", Terms(reason, *for_ms))
+            }
+            Self::StrategyChanged { pool, from, to, by, reason, for_ms } => {
+                write!(f, "{pool} strategy {from} -> {to} by {by}{}", Terms(reason, *for_ms))
+            }
             Self::Drained { backend } => write!(f, "{backend} drained: nothing in flight"),
             Self::Ejected { backend, failures, for_ms } => {
                 write!(f, "{backend} ejected for {} s after {failures} failures in a row", for_ms.div_ceil(1000))
@@ -276,12 +299,28 @@ impl fmt::Display for Event {
     }
 }
 
-impl fmt::Display for Origin {
+/// Why something was changed, and for how long.
+struct Terms<'a>(&'a Option<Arc<str>>, Option<u64>);
+
+impl fmt::Display for Terms<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Dashboard => "dashboard",
-            Self::Demo => "demo",
-        })
+        if let Some(ms) = self.1 {
+            write!(f, ", for {}", for_humans(ms))?;
+        }
+        self.0.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
+    }
+}
+
+/// A span of time in its two largest units: `90 s` is `1m30s`. Below a second it rounds up to one.
+fn for_humans(ms: u64) -> String {
+    let seconds = ms.div_ceil(1000);
+    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes, seconds) {
+        (0, 0, s) => format!("{s}s"),
+        (0, m, 0) => format!("{m}m"),
+        (0, m, s) => format!("{m}m{s}s"),
+        (h, 0, _) => format!("{h}h"),
+        (h, m, _) => format!("{h}h{m}m"),
     }
 }
 

@@ -106,6 +106,21 @@ pub struct Second {
     pub p99_us: u32,
 }
 
+/// What an operator has set in place of what the config says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Override {
+    /// Who, or what: `dashboard`, `cli:alice`.
+    pub by: String,
+    /// Since when, milliseconds since the Unix epoch.
+    pub at_unix_ms: u64,
+    /// Why, in the operator's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Arc<str>>,
+    /// Until when, milliseconds since the Unix epoch; `None` = until it is changed again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until_unix_ms: Option<u64>,
+}
+
 /// One pool.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PoolView {
@@ -119,6 +134,9 @@ pub struct PoolView {
     pub strategy: StrategyKind,
     /// Strategy of the config.
     pub configured_strategy: StrategyKind,
+    /// Whose doing it is that the two differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strategy_override: Option<Override>,
     /// Requests in flight.
     pub in_flight: u32,
     /// Requests waiting for a backend with room.
@@ -168,6 +186,9 @@ pub struct BackendView {
     pub url: String,
     /// What the operator wants.
     pub mode: Mode,
+    /// Whose doing it is that the mode is not `up`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode_override: Option<Override>,
     /// What the checks say.
     pub health: Verdict,
     /// Whether it has checks at all.
@@ -190,6 +211,9 @@ pub struct BackendView {
     pub weight: u32,
     /// Weight of the config.
     pub configured_weight: u32,
+    /// Whose doing it is that the two differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight_override: Option<Override>,
     /// Slow start: percent of its weight that counts now (100 = all).
     pub ramp_percent: u32,
     /// Takes traffic only when the others cannot.

@@ -19,7 +19,7 @@ use super::drain::{self, Drains};
 use crate::balance::backend::{Backend, BackendId, Mode};
 use crate::balance::pool::Pool;
 use crate::clock;
-use crate::command::{Applied, Ask, Command, CommandError, MAX_WEIGHT, Origin};
+use crate::command::{Applied, Ask, Command, CommandError, MAX_WEIGHT, Origin, Terms};
 use crate::event::{Event, EventBus};
 
 /// See the module.
@@ -30,6 +30,14 @@ pub struct ControlDesk {
     journal: Journal,
     changed_by: HashMap<Subject, Origin>,
     drains: Drains,
+}
+
+/// Who wants something, and how.
+#[derive(Clone, Copy, Debug)]
+struct Wish<'a> {
+    by: &'a Origin,
+    terms: &'a Terms,
+    force: bool,
 }
 
 impl ControlDesk {
@@ -62,21 +70,23 @@ impl ControlDesk {
             // A worker that has just picked with the old rotation is to be seen in flight before "drained" is said.
             poll.reset();
         }
-        let result = self.obey(&ask.command, ask.by, ask.force);
+        let wish = Wish { by: &ask.by, terms: &ask.terms, force: ask.force };
+        let result = self.obey(&ask.command, wish);
         // Whoever asked may have left.
         let _ = ask.reply.send(result);
     }
 
     /// Does what is asked, or says why not.
-    fn obey(&mut self, command: &Command, by: Origin, force: bool) -> Result<Applied, CommandError> {
+    fn obey(&mut self, command: &Command, wish: Wish<'_>) -> Result<Applied, CommandError> {
         let change = match command {
-            Command::Undo => return self.step(Step::Undo, by, force),
-            Command::Redo => return self.step(Step::Redo, by, force),
+            Command::Undo => return self.step(Step::Undo, wish),
+            Command::Redo => return self.step(Step::Redo, wish),
+            Command::Reload => return Err(CommandError::Reload(vec!["there is no config file".to_owned()])),
             Command::SetMode { backend: id, mode, cut } => {
                 let (_, backend) = self.backend(id)?;
                 let change = Change::Mode { backend: id.clone(), from: backend.live.mode(), to: *mode };
                 if *cut && *mode == Mode::Down && backend.live.in_flight() > 0 {
-                    return self.cut(change, by, force);
+                    return self.cut(change, wish);
                 }
                 change
             }
@@ -89,37 +99,38 @@ impl ControlDesk {
                 Change::Weight { backend: id.clone(), from: backend.live.weight(), to }
             }
             Command::SetStrategy { pool: name, strategy } => {
-                let from = self.pool(name)?.strategy();
-                Change::Strategy { pool: name.clone(), from, to: *strategy }
+                let pool = self.pool(name)?;
+                let to = strategy.unwrap_or(pool.settings().strategy);
+                Change::Strategy { pool: name.clone(), from: pool.strategy(), to }
             }
         };
         if !change.is_idle() {
-            self.make(&change, by, force, false)?;
-            self.journal.record(by, change.clone());
+            self.make(&change, wish, false)?;
+            self.journal.record(wish.by, change.clone());
         }
         Ok(change.to_string())
     }
 
     /// Switches a backend off and breaks its running requests. Only the switch can be undone.
-    fn cut(&mut self, change: Change, by: Origin, force: bool) -> Result<Applied, CommandError> {
-        self.make(&change, by, force, true)?;
+    fn cut(&mut self, change: Change, wish: Wish<'_>) -> Result<Applied, CommandError> {
+        self.make(&change, wish, true)?;
         let applied = format!("{change}, running requests cut");
         if !change.is_idle() {
-            self.journal.record(by, change);
+            self.journal.record(wish.by, change);
         }
         Ok(applied)
     }
 
-    fn step(&mut self, step: Step, by: Origin, force: bool) -> Result<Applied, CommandError> {
-        let change = self.journal.next(step, by).ok_or(CommandError::Nothing(step.word()))?;
+    fn step(&mut self, step: Step, wish: Wish<'_>) -> Result<Applied, CommandError> {
+        let change = self.journal.next(step, wish.by).ok_or(CommandError::Nothing(step.word()))?;
         if !self.starts_here(&change)? {
-            self.journal.forget(step, by);
+            self.journal.forget(step, wish.by);
             let subject = change.subject();
-            let by = self.changed_by.get(&subject).copied().unwrap_or(by);
+            let by = self.changed_by.get(&subject).unwrap_or(wish.by).clone();
             return Err(CommandError::MovedOn { what: step.word(), subject: subject.to_string(), by });
         }
-        self.make(&change, by, force, false)?;
-        self.journal.step(step, by);
+        self.make(&change, wish, false)?;
+        self.journal.step(step, wish.by);
         Ok(change.to_string())
     }
 
@@ -133,7 +144,9 @@ impl ControlDesk {
     }
 
     /// Makes a change, guarded, and announces it.
-    fn make(&mut self, change: &Change, by: Origin, force: bool, cut: bool) -> Result<(), CommandError> {
+    fn make(&mut self, change: &Change, wish: Wish<'_>, cut: bool) -> Result<(), CommandError> {
+        let (by, force) = (wish.by.clone(), wish.force);
+        let Terms { for_ms, reason } = wish.terms.clone();
         match change {
             Change::Mode { backend: id, from, to } => {
                 let (pool, backend) = self.backend(id)?;
@@ -142,7 +155,7 @@ impl ControlDesk {
                 }
                 let in_flight = backend.live.in_flight();
                 backend.live.set_mode(*to);
-                let event = Event::ModeChanged { backend: id.clone(), from: *from, to: *to, by, in_flight, cut };
+                let event = Event::ModeChanged { backend: id.clone(), from: *from, to: *to, by, reason, for_ms, in_flight, cut };
                 self.bus.publish(event);
                 announce::refresh(pool, &self.bus);
                 if cut {
@@ -159,15 +172,15 @@ impl ControlDesk {
                     guard_last(pool, backend)?;
                 }
                 backend.live.set_weight(*to);
-                self.bus.publish(Event::WeightChanged { backend: id.clone(), from: *from, to: *to, by });
+                self.bus.publish(Event::WeightChanged { backend: id.clone(), from: *from, to: *to, by, reason, for_ms });
                 announce::refresh(pool, &self.bus);
             }
             Change::Strategy { pool, from, to } => {
                 self.pool(pool)?.set_strategy(*to, clock::now());
-                self.bus.publish(Event::StrategyChanged { pool: pool.clone(), from: *from, to: *to, by });
+                self.bus.publish(Event::StrategyChanged { pool: pool.clone(), from: *from, to: *to, by, reason, for_ms });
             }
         }
-        self.changed_by.insert(change.subject(), by);
+        self.changed_by.insert(change.subject(), wish.by.clone());
         Ok(())
     }
 

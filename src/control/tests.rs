@@ -5,7 +5,7 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::balance::backend::{BackendId, Mode, Verdict};
 use crate::balance::snapshot::Phase;
-use crate::command::{Ask, Command, Origin};
+use crate::command::{Ask, Command, Origin, Terms};
 use crate::config::AdminListen;
 
 /// A backend on loopback that answers every connection with 204; its port.
@@ -70,7 +70,7 @@ async fn the_control_plane_checks_obeys_shows_and_answers() {
 
     let (reply, answer) = oneshot::channel();
     let command = Command::SetMode { backend: name.clone(), mode: Mode::Drain, cut: false };
-    control.desk.send(Ask { command, by: Origin::Dashboard, force: false, reply }).await.unwrap();
+    control.desk.send(Ask { command, by: Origin::Dashboard, terms: Terms::default(), force: false, reply }).await.unwrap();
     assert_eq!(answer.await.unwrap().unwrap(), format!("{name} up -> drain"));
     let drained = |snapshot: &Arc<Snapshot>| snapshot.backend(&name).unwrap().mode == Mode::Drain;
     control.snapshots.wait_for(drained).await.unwrap();

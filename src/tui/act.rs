@@ -111,7 +111,7 @@ fn freeze(state: &mut State) {
 
 fn open(state: &mut State) -> Vec<Effect> {
     if let Overlay::Picker { pool, strategy } = std::mem::take(&mut state.overlay) {
-        return ask(state, Command::SetStrategy { pool, strategy });
+        return ask(state, Command::SetStrategy { pool, strategy: Some(strategy) });
     }
     if state.filter.editing {
         state.filter.editing = false;

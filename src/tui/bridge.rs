@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::terminal;
 use super::update::Msg;
-use crate::command::{Ask, Command, CommandError, Desk, Origin};
+use crate::command::{Ask, Command, CommandError, Desk, Origin, Terms};
 
 /// Passes on when the terminal changes its size, the process resumes after a stop, and evenkeel is done.
 pub(super) async fn watch(finished: CancellationToken, tx: Sender<Msg>) -> io::Result<()> {
@@ -45,7 +45,7 @@ pub(super) fn send(
     tx: Sender<Msg>,
 ) -> impl Future<Output = ()> + Send + 'static {
     let (reply, answer) = oneshot::channel();
-    let sent = desk.try_send(Ask { command, by: Origin::Dashboard, force, reply });
+    let sent = desk.try_send(Ask { command, by: Origin::Dashboard, terms: Terms::default(), force, reply });
     async move {
         let sent = match sent {
             Err(TrySendError::Full(ask)) => desk.send(ask).await.is_ok(),
@@ -77,12 +77,12 @@ mod tests {
     async fn every_command_is_answered() {
         let (desk, mut asks) = mpsc::channel::<Ask>(1);
         let (reply, _unheard) = oneshot::channel();
-        let ahead = Ask { command: Command::Redo, by: Origin::Dashboard, force: false, reply };
+        let ahead = Ask { command: Command::Redo, by: Origin::Dashboard, terms: Terms::default(), force: false, reply };
         desk.try_send(ahead).unwrap();
         let clerk = tokio::spawn(async move {
             assert_eq!(asks.recv().await.unwrap().command, Command::Redo, "the desk was full");
             let ask = asks.recv().await.unwrap();
-            assert_eq!((&ask.command, ask.by, ask.force), (&Command::Undo, Origin::Dashboard, true));
+            assert_eq!((&ask.command, &ask.by, ask.force), (&Command::Undo, &Origin::Dashboard, true));
             ask.reply.send(Ok("done".to_owned())).unwrap();
             drop(asks.recv().await.unwrap());
         });

@@ -116,7 +116,7 @@ fn wish(command: &Command) -> String {
         Command::SetMode { backend, mode: Mode::Down, .. } => format!("Switch {backend} off"),
         Command::SetWeight { backend, weight: Some(weight) } => format!("Give {backend} weight {weight}"),
         Command::SetWeight { backend, weight: None } => format!("Give {backend} its configured weight"),
-        Command::SetStrategy { .. } | Command::Undo | Command::Redo => command.to_string(),
+        Command::SetStrategy { .. } | Command::Undo | Command::Redo | Command::Reload => command.to_string(),
     }
 }
 
@@ -174,7 +174,7 @@ pub fn done(command: &Command, snapshot: &Snapshot) -> Option<String> {
         Command::SetWeight { backend: id, weight } => {
             vec![format!("{id} weight {} -> {}", backend.weight, weight.unwrap_or(backend.configured_weight))]
         }
-        Command::SetStrategy { .. } | Command::Undo | Command::Redo => return None,
+        Command::SetStrategy { .. } | Command::Undo | Command::Redo | Command::Reload => return None,
     };
     parts.extend(others(&impact));
     Some(parts.join(", ") + UNDO_HINT)

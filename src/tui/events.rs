@@ -135,7 +135,7 @@ mod tests {
 
     fn mode(pool: &str, to: Mode, cut: bool) -> Event {
         let backend = BackendId::new(pool, "api-1");
-        Event::ModeChanged { backend, from: Mode::Up, to, by: Origin::Dashboard, in_flight: 3, cut }
+        Event::ModeChanged { backend, from: Mode::Up, to, by: Origin::Dashboard, reason: None, for_ms: None, in_flight: 3, cut }
     }
 
     #[test]

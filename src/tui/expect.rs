@@ -28,8 +28,10 @@ pub(super) fn is_shown(snapshot: &Snapshot, command: &Command) -> bool {
         Command::SetWeight { backend, weight } => {
             snapshot.backend(backend).is_none_or(|b| b.weight == weight.unwrap_or(b.configured_weight))
         }
-        Command::SetStrategy { pool: name, strategy } => pool(snapshot, name).is_none_or(|pool| pool.strategy == *strategy),
-        Command::Undo | Command::Redo => true,
+        Command::SetStrategy { pool: name, strategy } => {
+            pool(snapshot, name).is_none_or(|pool| pool.strategy == strategy.unwrap_or(pool.configured_strategy))
+        }
+        Command::Undo | Command::Redo | Command::Reload => true,
     }
 }
 
@@ -42,7 +44,7 @@ fn apply(snapshot: &mut Snapshot, command: &Command) {
     match command {
         Command::SetStrategy { pool: name, strategy } => {
             if let Some(pool) = pools.find(|pool| pool.name == *name) {
-                pool.strategy = *strategy;
+                pool.strategy = strategy.unwrap_or(pool.configured_strategy);
             }
         }
         Command::SetMode { backend: id, .. } | Command::SetWeight { backend: id, .. } => {
@@ -50,7 +52,7 @@ fn apply(snapshot: &mut Snapshot, command: &Command) {
                 change(backend, command);
             }
         }
-        Command::Undo | Command::Redo => {}
+        Command::Undo | Command::Redo | Command::Reload => {}
     }
 }
 
@@ -59,7 +61,7 @@ fn change(backend: &mut BackendView, command: &Command) {
     match command {
         Command::SetMode { mode, .. } => backend.mode = *mode,
         Command::SetWeight { weight, .. } => backend.weight = weight.unwrap_or(backend.configured_weight),
-        Command::SetStrategy { .. } | Command::Undo | Command::Redo => {}
+        Command::SetStrategy { .. } | Command::Undo | Command::Redo | Command::Reload => {}
     }
     backend.eligibility = match (backend.mode, backend.weight) {
         (Mode::Down, _) => Eligibility::Down,

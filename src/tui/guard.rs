@@ -48,11 +48,12 @@ pub fn judge(snapshot: &Snapshot, command: &Command) -> (Ruling, Option<Impact>)
         Command::SetMode { backend, mode, .. } => (backend, Some(*mode)),
         Command::SetWeight { backend, .. } => (backend, None),
         Command::SetStrategy { pool, strategy } => {
-            let same = snapshot.pools.iter().any(|p| p.name == *pool && p.strategy == *strategy);
-            let ruling = if same { Ruling::Pointless(format!("{pool} uses {strategy} already")) } else { Ruling::Go };
-            return (ruling, None);
+            let found = snapshot.pools.iter().find(|p| p.name == *pool);
+            let same = found.filter(|p| p.strategy == strategy.unwrap_or(p.configured_strategy));
+            let pointless = |p: &PoolView| Ruling::Pointless(format!("{pool} uses {} already", p.strategy));
+            return (same.map_or(Ruling::Go, pointless), None);
         }
-        Command::Undo | Command::Redo => return (Ruling::Go, None),
+        Command::Undo | Command::Redo | Command::Reload => return (Ruling::Go, None),
     };
     let found = snapshot.pools.iter().find(|p| p.name == id.pool);
     let Some((pool, backend)) = found.and_then(|p| Some((p, p.backends.iter().find(|b| b.id == *id)?))) else {
@@ -251,9 +252,9 @@ mod tests {
     #[test]
     fn what_is_gone_or_so_already_is_pointless() {
         assert!(matches!(ruling(pool("u"), &mode("api-9", Mode::Drain)), Ruling::Pointless(_)));
-        let same = Command::SetStrategy { pool: "web".into(), strategy: StrategyKind::LeastConnections };
+        let same = Command::SetStrategy { pool: "web".into(), strategy: Some(StrategyKind::LeastConnections) };
         assert!(matches!(ruling(pool("u"), &same), Ruling::Pointless(_)));
-        let other = Command::SetStrategy { pool: "web".into(), strategy: StrategyKind::Random };
+        let other = Command::SetStrategy { pool: "web".into(), strategy: Some(StrategyKind::Random) };
         assert_eq!(ruling(pool("u"), &other), Ruling::Go);
     }
 }

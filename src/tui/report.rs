@@ -123,7 +123,16 @@ mod tests {
         for seq in 1..=7 {
             let backend = BackendId::new("web", "api-1");
             let (from, to) = if seq % 2 == 1 { (Mode::Up, Mode::Drain) } else { (Mode::Drain, Mode::Up) };
-            let event = Event::ModeChanged { backend, from, to, by: Origin::Dashboard, in_flight: seq as u32, cut: false };
+            let event = Event::ModeChanged {
+                backend,
+                from,
+                to,
+                by: Origin::Dashboard,
+                reason: None,
+                for_ms: None,
+                in_flight: seq as u32,
+                cut: false,
+            };
             state.events.push(&Stamped { seq, at_unix_ms: seq * 1000, event });
         }
         let want = "\

@@ -313,7 +313,7 @@ impl State {
     pub fn is_pending(&self, id: &BackendId) -> bool {
         self.pending.iter().any(|pending| match &pending.command {
             Command::SetMode { backend, .. } | Command::SetWeight { backend, .. } => backend == id,
-            Command::SetStrategy { .. } | Command::Undo | Command::Redo => false,
+            Command::SetStrategy { .. } | Command::Undo | Command::Redo | Command::Reload => false,
         })
     }
 

@@ -38,13 +38,13 @@ pub(super) struct Journal {
 
 impl Journal {
     /// Enters a new change; what its author had undone cannot be done again.
-    pub(super) fn record(&mut self, by: Origin, change: Change) {
-        self.undone.retain(|(author, _)| *author != by);
-        push(&mut self.done, (by, change));
+    pub(super) fn record(&mut self, by: &Origin, change: Change) {
+        self.undone.retain(|(author, _)| author != by);
+        push(&mut self.done, (by.clone(), change));
     }
 
     /// The change that a step by this author would make.
-    pub(super) fn next(&self, step: Step, by: Origin) -> Option<Change> {
+    pub(super) fn next(&self, step: Step, by: &Origin) -> Option<Change> {
         match step {
             Step::Undo => last(&self.done, by).map(|at| self.done[at].1.clone().reversed()),
             Step::Redo => last(&self.undone, by).map(|at| self.undone[at].1.clone()),
@@ -52,7 +52,7 @@ impl Journal {
     }
 
     /// The step was made.
-    pub(super) fn step(&mut self, step: Step, by: Origin) {
+    pub(super) fn step(&mut self, step: Step, by: &Origin) {
         let (from, to) = match step {
             Step::Undo => (&mut self.done, &mut self.undone),
             Step::Redo => (&mut self.undone, &mut self.done),
@@ -63,7 +63,7 @@ impl Journal {
     }
 
     /// The step can never be made.
-    pub(super) fn forget(&mut self, step: Step, by: Origin) {
+    pub(super) fn forget(&mut self, step: Step, by: &Origin) {
         let entries = match step {
             Step::Undo => &mut self.done,
             Step::Redo => &mut self.undone,
@@ -72,8 +72,8 @@ impl Journal {
     }
 }
 
-fn last(entries: &Entries, by: Origin) -> Option<usize> {
-    entries.iter().rposition(|(author, _)| *author == by)
+fn last(entries: &Entries, by: &Origin) -> Option<usize> {
+    entries.iter().rposition(|(author, _)| author == by)
 }
 
 fn push(entries: &mut Entries, entry: (Origin, Change)) {
@@ -95,12 +95,12 @@ mod tests {
     #[test]
     fn the_journal_is_bounded() {
         let mut journal = Journal::default();
-        (0..150).for_each(|n| journal.record(Origin::Dashboard, weight(n, n + 1)));
+        (0..150).for_each(|n| journal.record(&Origin::Dashboard, weight(n, n + 1)));
         for n in (50..150).rev() {
-            assert_eq!(journal.next(Step::Undo, Origin::Dashboard), Some(weight(n + 1, n)));
-            journal.step(Step::Undo, Origin::Dashboard);
+            assert_eq!(journal.next(Step::Undo, &Origin::Dashboard), Some(weight(n + 1, n)));
+            journal.step(Step::Undo, &Origin::Dashboard);
         }
-        assert_eq!(journal.next(Step::Undo, Origin::Dashboard), None);
-        assert_eq!(journal.next(Step::Redo, Origin::Dashboard), Some(weight(50, 51)));
+        assert_eq!(journal.next(Step::Undo, &Origin::Dashboard), None);
+        assert_eq!(journal.next(Step::Redo, &Origin::Dashboard), Some(weight(50, 51)));
     }
 }

@@ -24,15 +24,20 @@ impl Room {
     }
 
     /// Types a command; returns the answer and the events, as printed.
-    fn ask(&mut self, by: Origin, command: &Command) -> (String, Vec<String>) {
+    fn ask(&mut self, by: &Origin, command: &Command) -> (String, Vec<String>) {
         self.told(command, by, false)
     }
 
-    fn told(&mut self, command: &Command, by: Origin, force: bool) -> (String, Vec<String>) {
-        let answer = self.desk.obey(command, by, force).unwrap_or_else(|error| error.to_string());
+    fn told(&mut self, command: &Command, by: &Origin, force: bool) -> (String, Vec<String>) {
+        let answer = self.desk.obey(command, wish(by, force)).unwrap_or_else(|error| error.to_string());
         let events = std::iter::from_fn(|| self.events.try_recv().ok()).map(|stamped| stamped.event.to_string());
         (answer, events.collect())
     }
+}
+
+fn wish(by: &Origin, force: bool) -> Wish<'_> {
+    static TERMS: Terms = Terms { for_ms: None, reason: None };
+    Wish { by, terms: &TERMS, force }
 }
 
 fn mode(backend: &str, mode: Mode) -> Command {
@@ -44,13 +49,13 @@ fn weight(backend: &str, weight: impl Into<Option<u32>>) -> Command {
 }
 
 fn strategy(strategy: StrategyKind) -> Command {
-    Command::SetStrategy { pool: "web".into(), strategy }
+    Command::SetStrategy { pool: "web".into(), strategy: Some(strategy) }
 }
 
 /// Types the commands in turn; each must give this answer and these events.
 fn play(room: &mut Room, script: &[(Origin, Command, &str, &[&str])]) {
     for (by, command, answer, events) in script {
-        assert_eq!(room.ask(*by, command), ((*answer).to_owned(), events.iter().map(ToString::to_string).collect()), "{command}");
+        assert_eq!(room.ask(by, command), ((*answer).to_owned(), events.iter().map(ToString::to_string).collect()), "{command}");
     }
 }
 
@@ -80,7 +85,7 @@ fn a_command_gives_an_answer_and_an_event() {
 
 #[test]
 fn what_cannot_be_is_refused() {
-    let nowhere = Command::SetStrategy { pool: "shop".into(), strategy: StrategyKind::Random };
+    let nowhere = Command::SetStrategy { pool: "shop".into(), strategy: Some(StrategyKind::Random) };
     play(
         &mut Room::new(),
         &[
@@ -96,30 +101,33 @@ fn what_cannot_be_is_refused() {
 #[test]
 fn the_last_eligible_backend_stays_unless_forced() {
     let mut room = Room::new();
-    room.ask(Dashboard, &mode("a", Mode::Drain));
+    room.ask(&Dashboard, &mode("a", Mode::Drain));
     for command in [mode("b", Mode::Drain), mode("b", Mode::Down), weight("b", 0)] {
-        assert_eq!(room.desk.obey(&command, Dashboard, false), Err(CommandError::LastEligible(BackendId::new("web", "b"))));
+        assert_eq!(
+            room.desk.obey(&command, wish(&Dashboard, false)),
+            Err(CommandError::LastEligible(BackendId::new("web", "b")))
+        );
     }
-    assert_eq!(room.ask(Dashboard, &mode("a", Mode::Down)).0, "web/a drain -> down", "it does not serve anyway");
-    let (answer, events) = room.told(&mode("b", Mode::Down), Dashboard, true);
+    assert_eq!(room.ask(&Dashboard, &mode("a", Mode::Down)).0, "web/a drain -> down", "it does not serve anyway");
+    let (answer, events) = room.told(&mode("b", Mode::Down), &Dashboard, true);
     assert_eq!(answer, "web/b up -> down");
     assert_eq!(events[1], "web 1 -> 0 of 2 eligible: clients get 503");
-    room.ask(Dashboard, &mode("a", Mode::Up));
-    room.ask(Dashboard, &mode("b", Mode::Up));
-    room.ask(Dashboard, &mode("b", Mode::Down));
-    assert_eq!(room.ask(Demo, &mode("a", Mode::Drain)).0, CommandError::LastEligible(BackendId::new("web", "a")).to_string());
+    room.ask(&Dashboard, &mode("a", Mode::Up));
+    room.ask(&Dashboard, &mode("b", Mode::Up));
+    room.ask(&Dashboard, &mode("b", Mode::Down));
+    assert_eq!(room.ask(&Demo, &mode("a", Mode::Drain)).0, CommandError::LastEligible(BackendId::new("web", "a")).to_string());
 }
 
 #[test]
 fn an_undo_is_guarded_like_any_command() {
     let mut room = Room::new();
-    room.ask(Dashboard, &mode("a", Mode::Drain));
-    room.ask(Dashboard, &mode("a", Mode::Up));
-    room.ask(Demo, &mode("b", Mode::Down));
+    room.ask(&Dashboard, &mode("a", Mode::Drain));
+    room.ask(&Dashboard, &mode("a", Mode::Up));
+    room.ask(&Demo, &mode("b", Mode::Down));
     let refused = CommandError::LastEligible(BackendId::new("web", "a"));
-    assert_eq!(room.desk.obey(&Command::Undo, Dashboard, false), Err(refused.clone()));
-    assert_eq!(room.desk.obey(&Command::Undo, Dashboard, false), Err(refused), "and not forgotten");
-    assert_eq!(room.desk.obey(&Command::Undo, Dashboard, true), Ok("web/a up -> drain".into()));
+    assert_eq!(room.desk.obey(&Command::Undo, wish(&Dashboard, false)), Err(refused.clone()));
+    assert_eq!(room.desk.obey(&Command::Undo, wish(&Dashboard, false)), Err(refused), "and not forgotten");
+    assert_eq!(room.desk.obey(&Command::Undo, wish(&Dashboard, true)), Ok("web/a up -> drain".into()));
 }
 
 #[test]
@@ -160,16 +168,16 @@ fn a_cut_breaks_what_runs_and_only_that() {
     let mut room = Room::new();
     let cut = Command::SetMode { backend: BackendId::new("web", "a"), mode: Mode::Down, cut: true };
     room.backend(0).live.in_flight.store(3, Relaxed);
-    let (answer, events) = room.ask(Dashboard, &cut);
+    let (answer, events) = room.ask(&Dashboard, &cut);
     assert_eq!(answer, "web/a up -> down, running requests cut");
     assert_eq!(events[0], "web/a up -> down by dashboard, 3 in flight cut");
-    assert_eq!(room.ask(Dashboard, &cut).0, "web/a is already down, running requests cut", "those that did not go");
+    assert_eq!(room.ask(&Dashboard, &cut).0, "web/a is already down, running requests cut", "those that did not go");
     assert_eq!(room.backend(0).live.cut_epoch.load(Relaxed), 2);
     room.backend(0).live.in_flight.store(0, Relaxed);
-    assert_eq!(room.ask(Dashboard, &cut), ("web/a is already down".into(), vec![]));
-    assert_eq!(room.ask(Dashboard, &Command::Undo).0, "web/a down -> up");
+    assert_eq!(room.ask(&Dashboard, &cut), ("web/a is already down".into(), vec![]));
+    assert_eq!(room.ask(&Dashboard, &Command::Undo).0, "web/a down -> up");
     room.backend(0).live.in_flight.store(3, Relaxed);
-    assert_eq!(room.ask(Dashboard, &Command::Redo).0, "web/a up -> down", "a redo cuts nothing");
+    assert_eq!(room.ask(&Dashboard, &Command::Redo).0, "web/a up -> down", "a redo cuts nothing");
     assert_eq!(room.backend(0).live.cut_epoch.load(Relaxed), 2);
     assert_eq!(room.backend(1).live.cut_epoch.load(Relaxed), 0);
 }
@@ -182,7 +190,9 @@ async fn drained_is_told_when_nothing_is_in_flight() {
     let (asks, inbox) = mpsc::channel(1);
     let running = tokio::spawn(desk.run(inbox));
     let (reply, answer) = oneshot::channel();
-    asks.send(Ask { command: mode("a", Mode::Drain), by: Dashboard, force: false, reply }).await.unwrap();
+    asks.send(Ask { command: mode("a", Mode::Drain), by: Dashboard, terms: Terms::default(), force: false, reply })
+        .await
+        .unwrap();
     assert_eq!(answer.await.unwrap().unwrap(), "web/a up -> drain");
     assert!(matches!(events.recv().await.unwrap().event, Event::ModeChanged { in_flight: 1, .. }));
     assert!(matches!(events.recv().await.unwrap().event, Event::PoolChanged { .. }));

@@ -101,6 +101,7 @@ impl PoolSampler {
             path_prefix: self.path_prefix.clone(),
             strategy: self.pool.strategy(),
             configured_strategy: self.pool.settings().strategy,
+            strategy_override: None,
             in_flight: self.pool.in_flight(),
             queued: tally.queued[self.index].load(Relaxed) as u32,
             rps: self.series.rps(),

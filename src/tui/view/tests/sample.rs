@@ -50,7 +50,7 @@ fn happenings() -> Vec<(u64, Event)> {
         (248, Event::AttemptsFailed { backend: id("api-6"), failure: Failure::Refused, times: 17 }),
         (247, Event::HealthChanged { backend: id("api-6"), from: Verdict::Healthy, to: Verdict::Unhealthy, detail: refused() }),
         (247, Event::PoolChanged { pool: "web".into(), from: 6, to: 5, of: 7 }),
-        (52, Event::WeightChanged { backend: id("api-2"), from: 10, to: 5, by: Origin::Dashboard }),
+        (52, Event::WeightChanged { backend: id("api-2"), from: 10, to: 5, by: Origin::Dashboard, reason: None, for_ms: None }),
         (46, Event::CheckTurned { backend: id("api-3"), passed: false, streak: 2, of: 3, detail: "timeout after 1s".to_owned() }),
         (
             42,
@@ -59,6 +59,8 @@ fn happenings() -> Vec<(u64, Event)> {
                 from: StrategyKind::RoundRobin,
                 to: StrategyKind::WeightedRoundRobin,
                 by: Origin::Dashboard,
+                reason: None,
+                for_ms: None,
             },
         ),
         (
@@ -68,6 +70,8 @@ fn happenings() -> Vec<(u64, Event)> {
                 from: Mode::Up,
                 to: Mode::Drain,
                 by: Origin::Dashboard,
+                reason: None,
+                for_ms: None,
                 in_flight: 31,
                 cut: false,
             },
