@@ -21,11 +21,12 @@ use crate::balance::pool::Pool;
 use crate::clock;
 use crate::command::{Applied, Ask, Command, CommandError, MAX_WEIGHT, Origin, Terms};
 use crate::event::{Event, EventBus};
+use crate::running::Running;
 
 /// See the module.
 #[derive(Debug)]
 pub struct ControlDesk {
-    pools: Arc<[Arc<Pool>]>,
+    running: Arc<Running>,
     bus: EventBus,
     journal: Journal,
     changed_by: HashMap<Subject, Origin>,
@@ -42,8 +43,8 @@ struct Wish<'a> {
 
 impl ControlDesk {
     /// A desk with nothing to undo.
-    pub fn new(pools: Arc<[Arc<Pool>]>, bus: EventBus) -> Self {
-        Self { pools, bus, journal: Journal::default(), changed_by: HashMap::new(), drains: Drains::default() }
+    pub fn new(running: Arc<Running>, bus: EventBus) -> Self {
+        Self { running, bus, journal: Journal::default(), changed_by: HashMap::new(), drains: Drains::default() }
     }
 
     /// Works until nobody can ask any more.
@@ -185,7 +186,7 @@ impl ControlDesk {
     }
 
     fn pool(&self, name: &Arc<str>) -> Result<&Arc<Pool>, CommandError> {
-        self.pools.iter().find(|pool| pool.name() == name).ok_or_else(|| CommandError::NoPool(name.clone()))
+        self.running.pool(name).ok_or_else(|| CommandError::NoPool(name.clone()))
     }
 
     fn backend(&self, id: &BackendId) -> Result<(&Pool, &Arc<Backend>), CommandError> {

@@ -1,11 +1,12 @@
 //! Pools and configs for the tests of this room.
 
-use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
+use super::health_check::Register;
 use super::phase::PhaseWatch;
-use super::register;
 use super::sampler::{Sampler, Sources};
 use crate::balance::backend::{BackendId, Spec};
 use crate::balance::pool::{AllDown, Pool, Settings};
@@ -14,6 +15,7 @@ use crate::balance::strategy::StrategyKind;
 use crate::clock;
 use crate::config::{ClientTimeouts, Config, HashKey, HealthCheck, Limits, OnHangup, PoolConfig, Queue, Retry, UpstreamTimeouts};
 use crate::event::EventBus;
+use crate::running::Running;
 use crate::shutdown::Shutdown;
 use crate::tally::Tally;
 
@@ -80,15 +82,22 @@ pub(super) fn config(pools: Vec<Settings>) -> Config {
     }
 }
 
-/// How these pools look, checked as their settings say.
-pub(super) fn snapshot(config: &Config, pools: &[Arc<Pool>]) -> Snapshot {
+/// These pools at work, checked as their settings say; on no address.
+pub(super) fn running(config: Config) -> Arc<Running> {
+    let running = Running::new(config, Vec::new(), || 0);
+    running.pools.iter().for_each(|pool| _ = pool.refresh(clock::now()));
+    running
+}
+
+/// How things are.
+pub(super) fn snapshot(running: &Arc<Running>) -> Snapshot {
     let sources = Sources {
-        listen: vec!["127.0.0.1:8080".into()],
-        workers: 1,
+        running: watch::channel(Arc::clone(running)).1,
+        checks: Register::new(running),
         phase: PhaseWatch::new(Shutdown::default()),
-        tally: Arc::new(Tally::new(pools.len(), 1)),
+        tally: Arc::new(Tally::new(1)),
         bus: EventBus::default(),
     };
     let now = clock::now();
-    Sampler::new(sources, iter::zip(&config.pools, pools), &register(config, pools), now).sample(now)
+    Sampler::new(sources, now).sample(now)
 }

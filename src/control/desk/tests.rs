@@ -16,11 +16,12 @@ impl Room {
     fn new() -> Self {
         let bus = EventBus::default();
         let events = bus.subscribe();
-        Self { desk: ControlDesk::new([fixture::pool("web", &["a", "b"])].into(), bus), events }
+        let running = fixture::running(fixture::config(vec![fixture::settings("web", &["a", "b"])]));
+        Self { desk: ControlDesk::new(running, bus), events }
     }
 
     fn backend(&self, index: usize) -> &Backend {
-        &self.desk.pools[0].backends()[index]
+        &self.desk.running.pools[0].backends()[index]
     }
 
     /// Types a command; returns the answer and the events, as printed.
@@ -185,7 +186,7 @@ fn a_cut_breaks_what_runs_and_only_that() {
 #[tokio::test(start_paused = true)]
 async fn drained_is_told_when_nothing_is_in_flight() {
     let Room { desk, mut events } = Room::new();
-    let backend = Arc::clone(&desk.pools[0].backends()[0]);
+    let backend = Arc::clone(&desk.running.pools[0].backends()[0]);
     backend.live.in_flight.store(1, Relaxed);
     let (asks, inbox) = mpsc::channel(1);
     let running = tokio::spawn(desk.run(inbox));
