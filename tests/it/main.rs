@@ -22,6 +22,7 @@ mod layers;
 mod limits;
 mod readme;
 mod request_ids;
+mod restart;
 mod rfc6455;
 mod rfc7239;
 mod rfc9110;
