@@ -50,7 +50,7 @@ impl Demo {
         let mut backends = Vec::new();
         let mut sites = Vec::new();
         for (name, temper) in Temper::cast(usize::from(wishes.backends)) {
-            let site = Backend::reserve(name.clone(), temper, Arc::clone(&dice))?;
+            let site = Backend::open(name.clone(), temper, Arc::clone(&dice))?;
             backends.push((name, temper, site.address()));
             sites.push(site);
         }
