@@ -106,7 +106,9 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     let mut tasks = Tasks::default();
 
     let (desk, asks) = mpsc::channel(INBOX);
-    tasks.spawn(ControlDesk::new(Arc::clone(&pools), bus.clone()).run(asks));
+    let control_desk = ControlDesk::new(Arc::clone(&pools), bus.clone());
+    let book = control_desk.book();
+    tasks.spawn(control_desk.run(asks));
 
     let (recovered, recoveries) = mpsc::unbounded_channel();
     for pool in &*pools {
@@ -116,7 +118,8 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     }
     tasks.spawn(Detector::new(&pools, checks.clone(), bus.clone()).run(reports, recoveries));
 
-    let sources = Sources { listen: listen.clone(), workers: config.workers, phase: phase.clone(), tally, bus: bus.clone() };
+    let sources =
+        Sources { listen: listen.clone(), workers: config.workers, phase: phase.clone(), tally, book, bus: bus.clone() };
     let configured = iter::zip(&config.pools, &*pools);
     let mut sampler = Sampler::new(sources, configured, &checks, clock::now());
     let (publisher, snapshots) = watch::channel(Arc::new(sampler.sample(clock::now())));
