@@ -20,6 +20,7 @@ mod fuzz_targets;
 mod health;
 mod layers;
 mod limits;
+mod overrides;
 mod readme;
 mod request_ids;
 mod restart;
