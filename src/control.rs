@@ -9,6 +9,7 @@
 //! | [`health_check`], one per backend | verdict |
 //! | [`outlier`] | ejection |
 //! | [`sampler`] | snapshots |
+//! | [`state_file`] | that file |
 //! | [`admin`] | - |
 
 pub mod admin;
@@ -21,6 +22,7 @@ pub mod health_check;
 pub mod outlier;
 pub mod phase;
 pub mod sampler;
+pub mod state_file;
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -35,6 +37,7 @@ use self::health_check::{Register, Roster};
 use self::outlier::Detector;
 use self::phase::PhaseWatch;
 use self::sampler::{Sampler, Sources};
+use self::state_file::StateFile;
 use crate::balance::snapshot::Snapshot;
 use crate::clock;
 use crate::command::Desk;
@@ -42,6 +45,7 @@ use crate::event::{Event, EventBus};
 use crate::running::Running;
 use crate::shutdown::Shutdown;
 use crate::tally::{Report, Tally};
+use crate::telemetry::access_log::Losses;
 
 /// Commands that may wait for the desk.
 const INBOX: usize = 64;
@@ -59,6 +63,8 @@ pub struct Setup {
     pub tally: Arc<Tally>,
     /// What the data plane notices.
     pub reports: mpsc::Receiver<Report>,
+    /// What the access log loses.
+    pub losses: Arc<Losses>,
 }
 
 /// A running control plane. Dropped, it ends at once; see [`Self::stop`].
@@ -84,7 +90,7 @@ pub struct Control {
 /// # Errors
 /// The admin API cannot listen. Nothing has been started then.
 pub async fn start(setup: Setup) -> Result<Control, BindError> {
-    let Setup { running: stage, bus, shutdown, tally, reports } = setup;
+    let Setup { running: stage, bus, shutdown, tally, reports, losses } = setup;
     let running = stage.subscribe();
     let now = Arc::clone(&running.borrow());
     let bound = match &now.config.admin {
@@ -97,18 +103,26 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     now.pools.iter().for_each(|pool| _ = pool.refresh(clock::now()));
 
     let admin = bound.as_ref().map(ToString::to_string);
+    let leaving = shutdown.draining().child_token();
     let phase = PhaseWatch::new(shutdown);
     let checks = Register::new(&now);
     let mut tasks = Tasks::default();
 
     let (desk, asks) = mpsc::channel(INBOX);
-    tasks.spawn(ControlDesk::new(Arc::clone(&now), bus.clone()).run(asks));
+    let mut control_desk = ControlDesk::new(Arc::clone(&now), bus.clone());
+    let book = control_desk.book();
+    if let Some(path) = &now.config.state_file {
+        let file = StateFile::new(path.clone(), bus.clone());
+        control_desk.restore(file.load(clock::unix_ms()));
+        tasks.set.spawn(file.keep(book.clone(), leaving));
+    }
+    tasks.spawn(control_desk.run(asks));
 
     let (recovered, recoveries) = mpsc::unbounded_channel();
     tasks.spawn(Roster::new(checks.clone(), bus.clone(), recovered).run(running.clone()));
     tasks.spawn(Detector::new(running.clone(), checks.clone(), bus.clone()).run(reports, recoveries));
 
-    let sources = Sources { running: running.clone(), checks, phase: phase.clone(), tally, bus: bus.clone() };
+    let sources = Sources { running: running.clone(), checks, phase: phase.clone(), tally, losses, book, bus: bus.clone() };
     let mut sampler = Sampler::new(sources, clock::now());
     let (publisher, snapshots) = watch::channel(Arc::new(sampler.sample(clock::now())));
     let (fresh, asked) = mpsc::channel(INBOX);

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use crate::running::Follow;
 use crate::shutdown::Shutdown;
 use crate::tally::{Reports, Tally};
+use crate::telemetry::access_log::Pen;
 
 mod accept;
 mod answered;
@@ -27,6 +28,7 @@ mod handler;
 mod headers;
 #[cfg(feature = "internals")]
 pub mod internals;
+mod log;
 mod memory;
 mod queue;
 mod request;
@@ -49,6 +51,8 @@ pub struct Setup {
     pub tally: Arc<Tally>,
     /// Where it reports.
     pub reports: Reports,
+    /// Where requests are logged: a pen for each worker, or none.
+    pub pens: Vec<Pen>,
     /// When it stops.
     pub shutdown: Shutdown,
     /// Differs from process to process.
@@ -65,21 +69,23 @@ pub struct Proxy {
 ///
 /// # Errors
 /// The system has no thread left.
-pub fn start(setup: &Setup) -> io::Result<Proxy> {
-    let count = setup.tally.connections.len();
-    let (senders, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| mpsc::unbounded_channel()).unzip();
+pub fn start(setup: Setup) -> io::Result<Proxy> {
+    let Setup { running, tally, reports, pens, shutdown, seed } = setup;
+    let mut pens = pens.into_iter();
+    let (senders, inboxes): (Vec<_>, Vec<_>) = tally.connections.iter().map(|_| mpsc::unbounded_channel()).unzip();
     let peers: Arc<[_]> = senders.into();
     let mut workers = Vec::new();
     for (index, inbox) in inboxes.into_iter().enumerate() {
         let plan = worker::Plan {
             index,
-            running: setup.running.clone(),
-            tally: Arc::clone(&setup.tally),
-            reports: setup.reports.clone(),
-            shutdown: setup.shutdown.clone(),
+            running: running.clone(),
+            tally: Arc::clone(&tally),
+            reports: reports.clone(),
+            log: pens.next(),
+            shutdown: shutdown.clone(),
             inbox,
             peers: Arc::clone(&peers),
-            seed: setup.seed,
+            seed,
         };
         let thread = std::thread::Builder::new().name(format!("worker-{index}"));
         workers.push(thread.spawn(move || worker::run(plan))?);

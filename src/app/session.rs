@@ -21,6 +21,7 @@ use super::face::Face;
 use super::failure::Failure;
 use super::outputs::Outputs;
 use super::random;
+use super::service_manager::ServiceManager;
 use super::signals::Signals;
 use crate::balance::Millis;
 use crate::cli::Options;
@@ -102,7 +103,8 @@ impl Session {
         let Plan { config, warnings, face, demo } = plan;
         let (bus, shutdown) = (EventBus::default(), Shutdown::default());
         tui::install_panic_hook(bus.clone());
-        let outputs = Outputs::open(&bus, options.log_file.as_deref(), face)?;
+        let mut outputs = Outputs::open(&bus, options.log_file.as_deref(), face)?;
+        let pens = outputs.open_access_log(config.access_log.as_ref(), config.workers, face)?;
         let events = bus.subscribe();
 
         let tally = Arc::new(Tally::new(config.workers));
@@ -117,15 +119,20 @@ impl Session {
             shutdown: shutdown.clone(),
             tally: Arc::clone(&tally),
             reports: reported,
+            losses: outputs.losses(),
         });
         let control = control.await.map_err(Failure::new)?;
-        let workers = proxy::Setup { running: running.clone(), tally, reports, shutdown: shutdown.clone(), seed: random() };
-        let proxy = proxy::start(&workers).map_err(|error| Failure::io("cannot start the workers", &error))?;
+        let (following, draining) = (running.clone(), shutdown.clone());
+        let proxy = proxy::start(proxy::Setup { running: following, tally, reports, pens, shutdown: draining, seed: random() });
+        let proxy = proxy.map_err(|error| Failure::io("cannot start the workers", &error))?;
 
         for warning in warnings {
             bus.publish(Event::ConfigWarning { problem: warning.to_string() });
         }
         control.set_serving();
+        if face == Face::Stderr {
+            inform_service_manager(&bus, &control);
+        }
         if let Some(demo) = demo {
             invite(address, face, &bus);
             let sent = demo.send_traffic(address, random(), shutdown.draining().clone());
@@ -183,6 +190,18 @@ impl Session {
         self.outputs.finish(FAREWELL);
         if self.face == Face::Dashboard {
             let _ = writeln!(io::stdout(), "{end}");
+        }
+    }
+}
+
+/// Keeps the service manager informed, if there is one.
+fn inform_service_manager(bus: &EventBus, control: &Control) {
+    match ServiceManager::from_env() {
+        Ok(Some(manager)) => drop(tokio::spawn(manager.inform(bus.subscribe(), control.snapshots.clone()))),
+        Ok(None) => {}
+        Err(error) => {
+            let text = format!("the service manager cannot be told that this is ready: {error}");
+            bus.publish(Event::Note { text, severity: Severity::Warning });
         }
     }
 }

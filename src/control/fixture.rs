@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::desk::book::Book;
 use super::health_check::Register;
 use super::phase::PhaseWatch;
 use super::sampler::{Sampler, Sources};
@@ -73,6 +74,8 @@ pub(super) fn config(pools: Vec<Settings>) -> Config {
         listen: Vec::new(),
         workers: 1,
         admin: None,
+        access_log: None,
+        state_file: None,
         on_hangup: OnHangup::default(),
         shutdown_grace: Duration::ZERO,
         limits: Limits::default(),
@@ -91,11 +94,18 @@ pub(super) fn running(config: Config) -> Arc<Running> {
 
 /// How things are.
 pub(super) fn snapshot(running: &Arc<Running>) -> Snapshot {
+    snapshot_by(running, watch::channel(Book::default()).1)
+}
+
+/// The same, with these overrides.
+pub(super) fn snapshot_by(running: &Arc<Running>, book: watch::Receiver<Book>) -> Snapshot {
     let sources = Sources {
         running: watch::channel(Arc::clone(running)).1,
         checks: Register::new(running),
         phase: PhaseWatch::new(Shutdown::default()),
         tally: Arc::new(Tally::new(1)),
+        losses: Arc::default(),
+        book,
         bus: EventBus::default(),
     };
     let now = clock::now();

@@ -6,6 +6,7 @@
 
 mod backend;
 mod counts;
+mod emptying;
 mod fair;
 mod pool;
 mod series;
@@ -23,14 +24,16 @@ use tokio_util::sync::CancellationToken;
 
 use self::pool::PoolSampler;
 use self::told::Told;
+use super::desk::book::Book;
 use super::health_check::Register;
 use super::phase::PhaseWatch;
 use crate::balance::Millis;
 use crate::balance::snapshot::Snapshot;
 use crate::clock;
-use crate::event::EventBus;
+use crate::event::{Event, EventBus};
 use crate::running::{Follow, Running};
 use crate::tally::{Cause, Tally};
+use crate::telemetry::access_log::{LOSSES, Losses};
 
 /// Between two snapshots.
 const TICK: Duration = Duration::from_millis(250);
@@ -49,6 +52,10 @@ pub struct Sources {
     pub phase: PhaseWatch,
     /// What the data plane counts.
     pub tally: Arc<Tally>,
+    /// What the access log loses.
+    pub losses: Arc<Losses>,
+    /// The overrides in force.
+    pub book: watch::Receiver<Book>,
     /// Where news go.
     pub bus: EventBus,
 }
@@ -62,6 +69,7 @@ pub struct Sampler {
     /// Its pools.
     pools: Vec<PoolSampler>,
     unrouted: Told<{ Cause::ALL.len() }>,
+    lost: Told<{ LOSSES.len() }>,
     /// The second that news were told in last.
     told: u64,
 }
@@ -70,7 +78,8 @@ impl Sampler {
     /// Watches what runs from `now` on.
     pub fn new(sources: Sources, now: Millis) -> Self {
         let running = Arc::clone(&sources.running.borrow());
-        let mut sampler = Self { sources, running, pools: Vec::new(), unrouted: Told::default(), told: now / 1000 };
+        let (pools, unrouted, lost) = (Vec::new(), Told::default(), Told::default());
+        let mut sampler = Self { sources, running, pools, unrouted, lost, told: now / 1000 };
         sampler.watch(now);
         sampler
     }
@@ -122,7 +131,8 @@ impl Sampler {
             self.told = now / 1000;
             self.tell();
         }
-        let Sources { phase, tally, bus, .. } = &self.sources;
+        let Sources { phase, tally, losses, book, bus, .. } = &self.sources;
+        let book = book.borrow();
         Snapshot {
             version: env!("CARGO_PKG_VERSION").into(),
             at_unix_ms: clock::unix_ms(),
@@ -134,15 +144,20 @@ impl Sampler {
             connections: tally.open_connections(),
             connections_total: tally.connections_total.load(Relaxed),
             events_dropped: bus.dropped(),
+            log_lines_lost: losses.counts().iter().sum(),
             own_answers: pool::in_words(pool::read(&tally.unrouted)),
-            pools: self.pools.iter().map(|pool| pool.view(now)).collect(),
+            pools: self.pools.iter().map(|pool| pool.view(&book, now)).collect(),
         }
     }
 
     fn tell(&mut self) {
         let unrouted = pool::answered(&mut self.unrouted, pool::read(&self.sources.tally.unrouted), None);
         let news = self.pools.iter_mut().flat_map(PoolSampler::news);
-        unrouted.chain(news).for_each(|event| self.sources.bus.publish(event));
+        let Sources { losses, bus, .. } = &self.sources;
+        let words = losses.words();
+        let lost = self.lost.news(losses.counts());
+        let lost = lost.map(|(index, lines)| Event::LogLinesLost { lines, why: words[index].clone() });
+        unrouted.chain(news).chain(lost).for_each(|event| bus.publish(event));
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::task::LocalSet;
 
 use super::accept::{Doors, Handover};
 use super::deadline::Sweep;
+use super::log;
 use super::memory::Leftovers;
 use super::site::Site;
 use super::upstream::Connection;
@@ -22,6 +23,7 @@ use crate::clock;
 use crate::running::{Follow, Running};
 use crate::shutdown::Shutdown;
 use crate::tally::{Report, Reports, Tally};
+use crate::telemetry::access_log::Pen;
 
 /// What one worker is made of; built by the front door, taken to the thread.
 #[derive(Debug)]
@@ -30,6 +32,7 @@ pub(super) struct Plan {
     pub(super) running: Follow,
     pub(super) tally: Arc<Tally>,
     pub(super) reports: Reports,
+    pub(super) log: Option<Pen>,
     pub(super) shutdown: Shutdown,
     pub(super) inbox: mpsc::UnboundedReceiver<Handover>,
     pub(super) peers: Arc<[mpsc::UnboundedSender<Handover>]>,
@@ -51,6 +54,8 @@ pub(super) struct Worker {
     pub(super) memory: Leftovers,
     /// Maps for the fields of answers.
     pub(super) spare_headers: SpareHeaders,
+    /// Where requests are logged, if they are.
+    pub(super) log: Option<Rc<Pen>>,
     site: RefCell<Rc<Site>>,
     reports: Reports,
     idle: RefCell<IdleConnections>,
@@ -60,7 +65,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(plan: &Plan, running: &Running) -> Rc<Self> {
+    fn new(plan: &mut Plan, running: &Running) -> Rc<Self> {
         plan.tally.generations[plan.index].store(running.generation, Release);
         Rc::new(Self {
             index: plan.index,
@@ -71,6 +76,7 @@ impl Worker {
             reports: plan.reports.clone(),
             memory: Leftovers::default(),
             spare_headers: SpareHeaders::default(),
+            log: plan.log.take().map(Rc::new),
             idle: RefCell::default(),
             // Mixed, or the workers would walk the same sequence a step apart.
             random: Cell::new(mix(plan.seed.wrapping_add(plan.index as u64))),
@@ -167,7 +173,7 @@ pub(super) fn run(plan: Plan) -> io::Result<u32> {
 
 async fn serve(mut plan: Plan) -> io::Result<u32> {
     let running = Arc::clone(&plan.running.borrow_and_update());
-    let worker = Worker::new(&plan, &running);
+    let worker = Worker::new(&mut plan, &running);
     let mut cut_epochs = worker.site().cut_epochs();
     let sweeping = {
         let sweep = Rc::clone(&worker.sweep);
@@ -180,7 +186,8 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
             worker.memory.release(clock::now());
             let mut idle = worker.idle.borrow_mut();
             idle.expire(worker.sweep.now());
-            !idle.is_empty()
+            let unlogged = worker.log.as_ref().is_some_and(|log| log.pass_on());
+            unlogged || !idle.is_empty()
         };
         tokio::task::spawn_local(sweep.run(each_tick))
     };
@@ -220,6 +227,9 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
                 break;
             }
         }
+    }
+    if let Some(log) = &worker.log {
+        log::close(log).await;
     }
     sweeping.abort();
     Ok(cut)

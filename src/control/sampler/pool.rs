@@ -20,6 +20,8 @@ use crate::balance::meter::Failure;
 use crate::balance::pool::Pool;
 use crate::balance::rotation::Rotation;
 use crate::balance::snapshot::PoolView;
+use crate::control::desk::book::{Book, Mark};
+use crate::control::desk::setting::Subject;
 use crate::control::health_check::Register;
 use crate::event::Event;
 use crate::running::Running;
@@ -84,7 +86,7 @@ impl PoolSampler {
     /// Reads what happened since the last tick.
     pub(super) fn tick(&mut self, now: Millis) {
         self.fair = fair::shares(&self.pool.rotation(), self.pool.strategy(), self.backends.len());
-        let deeds: Vec<Deed> = self.backends.iter_mut().map(BackendSampler::read).collect();
+        let deeds: Vec<Deed> = self.backends.iter_mut().map(|backend| backend.read(now)).collect();
         let picked: u64 = deeds.iter().map(|deed| deed.counts.picked).sum();
         let mut counts = Counts::default();
         let mut whole = Tick::default();
@@ -95,7 +97,7 @@ impl PoolSampler {
             merge(&mut whole.latencies, &deed.tick.latencies);
         }
         self.leaving.retain_mut(|backend| {
-            let Deed { counts: last, tick } = backend.read();
+            let Deed { counts: last, tick } = backend.read(now);
             counts += &last;
             merge(&mut whole.latencies, &tick.latencies);
             !backend.is_empty()
@@ -115,12 +117,13 @@ impl PoolSampler {
     }
 
     /// How it looks now.
-    pub(super) fn view(&self, now: Millis) -> PoolView {
+    pub(super) fn view(&self, book: &Book, now: Millis) -> PoolView {
         let rotation = self.pool.rotation();
         let figures: Vec<[Figures; 3]> = self.backends.iter().map(BackendSampler::figures).collect();
         let shares = self.shares(&figures);
+        let strategy = Subject::Strategy(self.pool.name().clone());
         let view = |(index, backend): (usize, &BackendSampler)| {
-            backend.view(&figures[index], shares[index], rotation.ramp_percent(index), now)
+            backend.view(&figures[index], shares[index], rotation.ramp_percent(index), book, now)
         };
         PoolView {
             name: self.pool.name().clone(),
@@ -128,7 +131,7 @@ impl PoolSampler {
             path_prefix: self.path_prefix.clone(),
             strategy: self.pool.strategy(),
             configured_strategy: self.pool.settings().strategy,
-            strategy_override: None,
+            strategy_override: book.mark(&strategy).map(Mark::to_override),
             in_flight: self.pool.in_flight(),
             queued: self.tally.queued.load(Relaxed) as u32,
             rps: self.series.rps(),

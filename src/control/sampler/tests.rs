@@ -33,7 +33,8 @@ impl Room {
         let (tally, of_pool) = (Arc::new(Tally::new(1)), Arc::clone(&running.tallies[0]));
         let (publisher, follow) = watch::channel(Arc::clone(&running));
         let (checks, phase) = (Register::new(&running), PhaseWatch::new(Shutdown::default()));
-        let sources = Sources { running: follow, checks, phase, tally: Arc::clone(&tally), bus };
+        let (losses, book) = (Arc::default(), watch::channel(Book::default()).1);
+        let sources = Sources { running: follow, checks, phase, tally: Arc::clone(&tally), losses, book, bus };
         Self { pool, tally, of_pool, publisher, events, sampler: Sampler::new(sources, 0), now: 0 }
     }
 
