@@ -4,6 +4,7 @@ mod dashboard;
 mod face;
 mod failure;
 mod outputs;
+mod service_manager;
 mod session;
 mod signals;
 

@@ -40,6 +40,8 @@ pub struct Config {
     pub workers: usize,
     /// Where the admin API listens; `None` = nowhere.
     pub admin: Option<AdminListen>,
+    /// Where overrides survive a restart; `None` = nowhere.
+    pub state_file: Option<PathBuf>,
     /// What to do when the dashboard's terminal disappears.
     pub on_hangup: OnHangup,
     /// How long requests in flight may take to finish at shutdown.

@@ -20,6 +20,7 @@ use super::face::Face;
 use super::failure::Failure;
 use super::outputs::Outputs;
 use super::random;
+use super::service_manager::ServiceManager;
 use super::signals::Signals;
 use crate::balance::Millis;
 use crate::balance::pool::{Pool, Settings};
@@ -135,6 +136,9 @@ impl Session {
             bus.publish(Event::ConfigWarning { problem: warning.to_string() });
         }
         control.set_serving();
+        if face == Face::Stderr {
+            inform_service_manager(&bus, &control);
+        }
         if let Some(demo) = demo {
             invite(addresses[0], face, &bus);
             let sent = demo.send_traffic(addresses[0], random(), shutdown.draining().clone());
@@ -198,6 +202,18 @@ fn new_pool(settings: Settings, workers: usize) -> Arc<Pool> {
     let pool = Arc::new(Pool::new(settings, workers, random()));
     pool.refresh(clock::now());
     pool
+}
+
+/// Keeps the service manager informed, if there is one.
+fn inform_service_manager(bus: &EventBus, control: &Control) {
+    match ServiceManager::from_env() {
+        Ok(Some(manager)) => drop(tokio::spawn(manager.inform(bus.subscribe(), control.snapshots.clone()))),
+        Ok(None) => {}
+        Err(error) => {
+            let text = format!("the service manager cannot be told that this is ready: {error}");
+            bus.publish(Event::Note { text, severity: Severity::Warning });
+        }
+    }
 }
 
 /// Tells where the demo's proxy is, so that others can join in.

@@ -65,6 +65,14 @@ pub(super) fn admin(node: &Node) -> Parsed<AdminListen> {
     }
 }
 
+/// Where a file is, or is to be.
+pub(super) fn file(node: &Node) -> Parsed<PathBuf> {
+    match node {
+        Node::Text(text) if !text.is_empty() && !text.ends_with('/') && !text.contains('\0') => Ok(PathBuf::from(text)),
+        _ => Err(format!("{node} is no path of a file; write one such as /var/lib/evenkeel/state.json")),
+    }
+}
+
 /// Of a url that names none.
 const DEFAULT_PORT: &str = "80";
 
@@ -226,6 +234,12 @@ mod tests {
             admin,
             &["0.0.0.0:9900", ":9900", "10.0.0.1:1", "[::]:1", "unix:", "unix", &format!("unix:/{}", "x".repeat(107))],
         );
+    }
+
+    #[test]
+    fn files() {
+        assert_eq!(file(&node("state.json")), Ok("state.json".into()));
+        refuses(file, &["", "/var/lib/", "a\0b"]);
     }
 
     #[test]

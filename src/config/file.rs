@@ -2,9 +2,10 @@
 //! [`super::pool`].
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::address::{admin, network, socket};
+use super::address::{admin, file, network, socket};
 use super::node::Node;
 use super::pool::{self, Routes};
 use super::reader::{Section, Value};
@@ -25,6 +26,7 @@ pub(super) fn config(root: &Value<'_>) -> Option<Config> {
         listen: listen(top, &mut taken),
         workers: top.value("workers", auto_or(auto_workers(), whole(1..=256)), auto_workers()),
         admin: admin_listen(top, &mut taken),
+        state_file: state_file(top),
         on_hangup: top.value("on_hangup", choice(&[("drain", OnHangup::Drain), ("serve", OnHangup::Serve)]), OnHangup::Drain),
         shutdown_grace: top.section("shutdown", |shutdown| shutdown.value("grace", duration, Duration::from_secs(30))),
         limits: top.section("limits", limits),
@@ -106,6 +108,10 @@ fn admin_listen(top: &Section<'_>, taken: &mut Taken) -> Option<AdminListen> {
         }
         Some(listen)
     })?
+}
+
+fn state_file(top: &Section<'_>) -> Option<PathBuf> {
+    top.get("state_file").filter(|value| *value.node() != Node::Null)?.read(file)
 }
 
 fn limits(section: &Section<'_>) -> Limits {

@@ -68,6 +68,7 @@ fn every_key_is_understood() {
         listen: ['127.0.0.1:80', '[::1]:0', ':8080']
         workers: 3
         admin: {listen: 'unix:/run/evenkeel.sock'}
+        state_file: /var/lib/evenkeel/state.json
         on_hangup: serve
         shutdown: {grace: 0s}
         limits: {max_connections: 5, header_bytes: 8KiB, headers: 7, uri_bytes: 512B}

@@ -6,6 +6,7 @@
 
 mod backend;
 mod counts;
+mod emptying;
 mod fair;
 mod pool;
 mod series;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::pool::PoolSampler;
 use self::told::Told;
+use super::desk::book::Book;
 use super::health_check::Register;
 use super::phase::PhaseWatch;
 use crate::balance::Millis;
@@ -49,6 +51,8 @@ pub struct Sources {
     pub phase: PhaseWatch,
     /// What the data plane counts.
     pub tally: Arc<Tally>,
+    /// The overrides in force.
+    pub book: watch::Receiver<Book>,
     /// Where news go.
     pub bus: EventBus,
 }
@@ -107,7 +111,8 @@ impl Sampler {
             self.told = now / 1000;
             self.tell();
         }
-        let Sources { listen, workers, phase, tally, bus } = &self.sources;
+        let Sources { listen, workers, phase, tally, book, bus } = &self.sources;
+        let book = book.borrow();
         Snapshot {
             version: env!("CARGO_PKG_VERSION").into(),
             at_unix_ms: clock::unix_ms(),
@@ -120,7 +125,7 @@ impl Sampler {
             connections_total: tally.connections_total.load(Relaxed),
             events_dropped: bus.dropped(),
             own_answers: pool::in_words(pool::read(&tally.unrouted)),
-            pools: self.pools.iter().map(|pool| pool.view(tally, now)).collect(),
+            pools: self.pools.iter().map(|pool| pool.view(tally, &book, now)).collect(),
         }
     }
 

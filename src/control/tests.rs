@@ -69,7 +69,7 @@ async fn the_control_plane_checks_obeys_shows_and_answers() {
     assert_eq!(status(&admin, "/readyz").await, "200");
 
     let (reply, answer) = oneshot::channel();
-    let command = Command::SetMode { backend: name.clone(), mode: Mode::Drain, cut: false };
+    let command = Command::SetMode { backend: name.clone(), mode: Mode::Drain, cut: false, then_down: None };
     control.desk.send(Ask { command, by: Origin::Dashboard, terms: Terms::default(), force: false, reply }).await.unwrap();
     assert_eq!(answer.await.unwrap().unwrap(), format!("{name} up -> drain"));
     let drained = |snapshot: &Arc<Snapshot>| snapshot.backend(&name).unwrap().mode == Mode::Drain;

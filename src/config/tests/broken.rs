@@ -109,20 +109,28 @@ fn keys_are_misspelt() {
 }
 
 #[test]
+fn state_files_are_files() {
+    check(
+        r"
+        state_file: /var/lib/evenkeel/
+        pools: [{name: a, backends: ['http://a:1']}]",
+        &["1:13  state_file: \"/var/lib/evenkeel/\" is no path of a file; write one such as /var/lib/evenkeel/state.json"],
+    );
+}
+
+#[test]
 fn features_to_come_are_unknown() {
     check(
         r#"
         access_log: null
-        state_file: null
         admin: {listen: 127.0.0.1:1, token_file: x}
         listen: [{address: 127.0.0.1:1, tls: {}}]
         pools: [{name: a, sticky: null, backends: ["http://a:1"]}]"#,
         &[
             "1:1  access_log: unknown key",
-            "2:1  state_file: unknown key",
-            "3:30  admin.token_file: unknown key",
-            "4:10  listen[0]: a group of keys is not an address and a port",
-            "5:19  pools[0].sticky: unknown key",
+            "2:30  admin.token_file: unknown key",
+            "3:10  listen[0]: a group of keys is not an address and a port",
+            "4:19  pools[0].sticky: unknown key",
         ],
     );
 }
