@@ -65,12 +65,15 @@ pub struct Drain {
     /// Which backend; the pool may be left out where there is only one of that name
     #[arg(value_name = "POOL/BACKEND")]
     pub backend: Name,
-    /// Wait until nothing is in flight; after this time fail and leave it draining
+    /// Wait until nothing is in flight; when this time is over, fail and leave it draining
     #[arg(long, value_name = "TIME", value_parser = config::span)]
     pub wait: Option<Duration>,
-    /// What it shall be once it is empty
+    /// What it shall be once it is empty; `down` also when the time is over
     #[arg(long, value_name = "STATE", requires = "wait")]
     pub then: Option<Then>,
+    /// With --then down: break the requests that still run when the time is over
+    #[arg(long, requires = "then")]
+    pub cut: bool,
     /// On what terms.
     #[command(flatten)]
     pub terms: Terms,
@@ -240,10 +243,10 @@ mod tests {
 
     #[test]
     fn a_drain_with_everything() {
-        let line = "evenkeel drain web/127.0.0.1:9001 --wait 1m30s --then down --for 10m --reason deploy --force";
+        let line = "evenkeel drain web/127.0.0.1:9001 --wait 1m30s --then down --cut --for 10m --reason deploy --force";
         let Live::Drain(drain) = parse(line).unwrap() else { panic!("drain") };
         assert_eq!(drain.backend, Name { pool: Some("web".into()), backend: "127.0.0.1:9001".into() });
-        assert_eq!((drain.wait, drain.then), (Some(Duration::from_secs(90)), Some(Then::Down)));
+        assert_eq!((drain.wait, drain.then, drain.cut), (Some(Duration::from_secs(90)), Some(Then::Down), true));
         let terms = command::Terms { for_ms: Some(600_000), reason: Some("deploy".into()) };
         assert_eq!((drain.terms.for_command(), drain.terms.force), (terms, true));
     }
@@ -269,6 +272,7 @@ mod tests {
             ("evenkeel drain web/a --wait 60", ErrorKind::ValueValidation),
             ("evenkeel drain web/a --for soon", ErrorKind::ValueValidation),
             ("evenkeel drain web/a --then down", ErrorKind::MissingRequiredArgument),
+            ("evenkeel drain web/a --wait 1s --cut", ErrorKind::MissingRequiredArgument),
             ("evenkeel drain web/a --wait 1s --then off", ErrorKind::InvalidValue),
             ("evenkeel weight web/a heavy", ErrorKind::ValueValidation),
             ("evenkeel strategy web fair", ErrorKind::ValueValidation),

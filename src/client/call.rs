@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::balance::backend::BackendId;
-use crate::command::{Command, Terms};
+use crate::command::{Command, Terms, ThenDown};
 
 const JSON: &str = "application/json";
 
@@ -38,10 +38,14 @@ impl Call {
     /// Something to do.
     pub fn command(command: &Command, terms: &Terms, force: bool) -> Self {
         let (method, target, mut fields) = match command {
-            Command::SetMode { backend, mode, cut } => {
+            Command::SetMode { backend, mode, cut, then_down } => {
                 let mut fields = object(json!({ "state": mode }));
-                if *cut {
+                if *cut || then_down.is_some_and(|then| then.cut) {
                     fields.insert("cut".into(), true.into());
+                }
+                if let Some(ThenDown { after_ms, .. }) = then_down {
+                    fields.insert("then".into(), "down".into());
+                    fields.extend(after_ms.map(|ms| ("after".to_owned(), format!("{ms}ms").into())));
                 }
                 (Method::PUT, format!("{}/state", of_backend(backend)), fields)
             }
@@ -115,13 +119,19 @@ mod tests {
     #[test]
     fn commands_as_the_api_wants_them() {
         let backend = BackendId::new("web", "127.0.0.1:9001");
-        let mode = |mode, cut| Command::SetMode { backend: backend.clone(), mode, cut };
+        let mode = |mode, cut| Command::SetMode { backend: backend.clone(), mode, cut, then_down: None };
+        let drain = |then| Command::SetMode { backend: backend.clone(), mode: Mode::Drain, cut: false, then_down: Some(then) };
         let weight = |weight| Command::SetWeight { backend: backend.clone(), weight };
         let strategy = |strategy| Command::SetStrategy { pool: "web".into(), strategy };
         let path = "/api/v1/pools/web/backends/127.0.0.1:9001";
         for (command, want) in [
             (mode(Mode::Drain, false), format!(r#"PUT {path}/state {{"state":"drain"}}"#)),
             (mode(Mode::Down, true), format!(r#"PUT {path}/state {{"cut":true,"state":"down"}}"#)),
+            (drain(ThenDown::default()), format!(r#"PUT {path}/state {{"state":"drain","then":"down"}}"#)),
+            (
+                drain(ThenDown { after_ms: Some(90_000), cut: true }),
+                format!(r#"PUT {path}/state {{"after":"90000ms","cut":true,"state":"drain","then":"down"}}"#),
+            ),
             (weight(Some(5)), format!(r#"PUT {path}/weight {{"weight":5}}"#)),
             (weight(None), format!(r#"PUT {path}/weight {{"weight":null}}"#)),
             (strategy(Some(StrategyKind::RoundRobin)), r#"PUT /api/v1/pools/web/strategy {"strategy":"round_robin"}"#.into()),

@@ -1,18 +1,23 @@
 //! What happens at a running evenkeel, as it tells it.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::sse::{Message, Parser};
 use super::wire::Answer;
 use super::{Address, Error};
 use crate::event::{Event, Severity};
+
+/// How long a living instance says nothing at most: it gives a sign of life every 15 s.
+const SILENCE: Duration = Duration::from_secs(45);
 
 /// Something heard.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,7 +67,10 @@ impl Events {
             if let Some(heard) = self.heard.pop_front() {
                 return Some(Ok(heard));
             }
-            match self.body.frame().await? {
+            let Ok(frame) = timeout(SILENCE, self.body.frame()).await else {
+                return Some(Err(Error::Silent { address: self.address.clone(), patience: SILENCE }));
+            };
+            match frame? {
                 Err(error) => return Some(Err(Error::broken(&self.address, error))),
                 Ok(frame) => {
                     if let Ok(piece) = frame.into_data()

@@ -47,7 +47,7 @@ fn answer(status: &str, body: &str) -> String {
 }
 
 fn drain() -> Command {
-    Command::SetMode { backend: BackendId::new("web", "a"), mode: Mode::Drain, cut: false }
+    Command::SetMode { backend: BackendId::new("web", "a"), mode: Mode::Drain, cut: false, then_down: None }
 }
 
 #[tokio::test]

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::wait::Emptying;
 use super::watch::Watch;
 use super::{Desk, Failure, name, say, wait};
 use crate::balance::backend::{BackendId, Mode};
 use crate::cli::{Down, Drain, Strategy, Then, Up, Weight};
 use crate::client::Call;
-use crate::command::{Command, Terms};
+use crate::command::{Command, Terms, ThenDown};
 use crate::telemetry::line::Escaped;
 
 /// Has a command obeyed and tells what it did.
@@ -36,18 +37,26 @@ pub(super) async fn up(desk: &Desk, Up { backend, wait_healthy, terms }: &Up) ->
     Ok(())
 }
 
-/// `drain`: with `--wait` until it is empty.
-pub(super) async fn drain(desk: &Desk, Drain { backend, wait, then, terms }: &Drain) -> Result<(), Failure> {
+/// `drain`: with `--wait` until it is empty. That it goes down afterwards is up to the instance, which does it even if nobody
+/// waits any longer.
+pub(super) async fn drain(desk: &Desk, Drain { backend, wait, then, cut, terms }: &Drain) -> Result<(), Failure> {
+    if *cut && *then != Some(Then::Down) {
+        return Err(Failure::Usage("--cut goes with --then down only".to_owned()));
+    }
     let id = name::backend(&desk.client, backend).await?;
     let on = terms.for_command();
-    command(desk, &mode(&id, Mode::Drain, false), &on, terms.force).await?;
-    if let Some(patience) = *wait {
-        empty(desk, &id, Mode::Drain, patience).await?;
-    }
+    let after_ms = wait.map(|time| time.as_millis() as u64);
+    let then_down = (*then == Some(Then::Down)).then_some(ThenDown { after_ms, cut: *cut });
+    let drain = Command::SetMode { backend: id.clone(), mode: Mode::Drain, cut: false, then_down };
+    command(desk, &drain, &on, terms.force).await?;
+    let Some(patience) = *wait else { return Ok(()) };
     match then {
-        None => Ok(()),
-        Some(Then::Down) => command(desk, &mode(&id, Mode::Down, false), &on, terms.force).await,
-        Some(Then::Up) => command(desk, &mode(&id, Mode::Up, false), &on, terms.force).await,
+        None => until_empty(desk, &id, Emptying::Draining, patience).await,
+        Some(Then::Down) => until_empty(desk, &id, Emptying::GoingDown { cut: *cut }, patience).await,
+        Some(Then::Up) => {
+            until_empty(desk, &id, Emptying::Draining, patience).await?;
+            command(desk, &mode(&id, Mode::Up, false), &on, terms.force).await
+        }
     }
 }
 
@@ -56,7 +65,7 @@ pub(super) async fn down(desk: &Desk, Down { backend, cut, wait, terms }: &Down)
     let id = name::backend(&desk.client, backend).await?;
     command(desk, &mode(&id, Mode::Down, *cut), &terms.for_command(), terms.force).await?;
     match *wait {
-        Some(patience) => empty(desk, &id, Mode::Down, patience).await,
+        Some(patience) => until_empty(desk, &id, Emptying::Down, patience).await,
         None => Ok(()),
     }
 }
@@ -74,14 +83,14 @@ pub(super) async fn strategy(desk: &Desk, Strategy { pool, strategy, terms }: &S
 }
 
 /// Waits until a backend that takes nothing new is empty.
-async fn empty(desk: &Desk, id: &BackendId, mode: Mode, patience: Duration) -> Result<(), Failure> {
-    let waited_ms = wait::until_empty(desk, id, mode, patience).await?;
+async fn until_empty(desk: &Desk, id: &BackendId, how: Emptying, patience: Duration) -> Result<(), Failure> {
+    let waited_ms = wait::until_empty(desk, id, how, patience).await?;
     outcome(desk, id, "is empty", json!({ "backend": id.to_string(), "empty": true, "waited_ms": waited_ms }));
     Ok(())
 }
 
 fn mode(backend: &BackendId, mode: Mode, cut: bool) -> Command {
-    Command::SetMode { backend: backend.clone(), mode, cut }
+    Command::SetMode { backend: backend.clone(), mode, cut, then_down: None }
 }
 
 /// Tells what waiting has come to.

@@ -6,19 +6,47 @@ use super::watch::{Look, Watch};
 use super::{Desk, Failure};
 use crate::balance::backend::{BackendId, Mode, Verdict};
 use crate::balance::snapshot::BackendView;
+use crate::clock::for_humans;
 use crate::tui::view::condition;
 
-/// Waits until a backend that takes nothing new has nothing left.
-pub(super) async fn until_empty(desk: &Desk, id: &BackendId, mode: Mode, patience: Duration) -> Result<u64, Failure> {
-    let goes_on = if mode == Mode::Drain { "it goes on draining" } else { "it stays down" };
-    Watch::new(desk, id, patience).until(&format!("{goes_on} until somebody says `evenkeel up {id}`"), empty).await
+/// How a backend takes nothing new.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Emptying {
+    /// It drains.
+    Draining,
+    /// It drains, and goes down by itself when it is empty or the time is over.
+    GoingDown {
+        /// Whether what still runs then is cut.
+        cut: bool,
+    },
+    /// It is down.
+    Down,
 }
 
-fn empty(backend: &BackendView, _: u64) -> Look {
+/// What the instance is granted for doing by itself what is due.
+const GRANTED: Duration = Duration::from_secs(2);
+
+/// Waits until a backend that takes nothing new has nothing left.
+pub(super) async fn until_empty(desk: &Desk, id: &BackendId, how: Emptying, patience: Duration) -> Result<u64, Failure> {
+    let goes_on = match how {
+        Emptying::Draining => format!("it goes on draining until `evenkeel up {id}`"),
+        Emptying::GoingDown { .. } => "it goes down by itself".to_owned(),
+        Emptying::Down => format!("it stays down until `evenkeel up {id}`"),
+    };
+    let patience = if how == (Emptying::GoingDown { cut: true }) { patience + GRANTED } else { patience };
+    Watch::new(desk, id, patience).until(&goes_on, |backend, _| empty(backend, how)).await
+}
+
+fn empty(backend: &BackendView, how: Emptying) -> Look {
+    let goes_down = matches!(how, Emptying::GoingDown { .. });
     match (backend.mode, backend.in_flight) {
         (Mode::Up, _) => Look::Never("has been taken back meanwhile: it takes requests".to_owned()),
+        (Mode::Drain, 0) if goes_down => Look::NotYet("is empty, but not down".to_owned()),
         (_, 0) => Look::There,
-        (_, left) => Look::NotYet(format!("has {left} in flight")),
+        (_, left) => {
+            let oldest = backend.oldest_ms.map(|ms| format!(", the oldest for {}", for_humans(ms))).unwrap_or_default();
+            Look::NotYet(format!("has {left} in flight{oldest}"))
+        }
     }
 }
 
@@ -72,12 +100,18 @@ mod tests {
     fn empty_is_when_nothing_is_in_flight_any_more() {
         let mut backend = fixture::backend("web", "a");
         fixture::set_mode(&mut backend, Mode::Drain);
+        let goes_down = Emptying::GoingDown { cut: false };
         backend.in_flight = 3;
-        assert_eq!(empty(&backend, 0), not_yet("has 3 in flight"));
+        assert_eq!(empty(&backend, Emptying::Draining), not_yet("has 3 in flight"));
+        backend.oldest_ms = Some(71_000);
+        assert_eq!(empty(&backend, goes_down), not_yet("has 3 in flight, the oldest for 1m11s"));
         backend.in_flight = 0;
-        assert_eq!(empty(&backend, 0), Look::There);
+        assert_eq!(empty(&backend, Emptying::Draining), Look::There);
+        assert_eq!(empty(&backend, goes_down), not_yet("is empty, but not down"));
+        fixture::set_mode(&mut backend, Mode::Down);
+        assert_eq!((empty(&backend, goes_down), empty(&backend, Emptying::Down)), (Look::There, Look::There));
         fixture::set_mode(&mut backend, Mode::Up);
-        assert!(matches!(empty(&backend, 0), Look::Never(_)));
+        assert!(matches!(empty(&backend, Emptying::Draining), Look::Never(_)));
     }
 
     #[test]
