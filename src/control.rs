@@ -48,6 +48,7 @@ use crate::config::{Config, PoolConfig};
 use crate::event::{Event, EventBus};
 use crate::shutdown::Shutdown;
 use crate::tally::{Report, Tally};
+use crate::telemetry::access_log::Losses;
 
 /// Commands that may wait for the desk.
 const INBOX: usize = 64;
@@ -67,6 +68,8 @@ pub struct Setup {
     pub tally: Arc<Tally>,
     /// What the data plane notices.
     pub reports: mpsc::Receiver<Report>,
+    /// What the access log loses.
+    pub losses: Arc<Losses>,
     /// The bound addresses that will take traffic.
     pub listen: Vec<SocketAddr>,
 }
@@ -92,7 +95,7 @@ pub struct Control {
 /// # Errors
 /// The admin API cannot listen. Nothing has been started then.
 pub async fn start(setup: Setup) -> Result<Control, BindError> {
-    let Setup { config, pools, bus, shutdown, tally, reports, listen } = setup;
+    let Setup { config, pools, bus, shutdown, tally, reports, losses, listen } = setup;
     let bound = match &config.admin {
         Some(listen) => Some(admin::Bound::bind(listen).await?),
         None => None,
@@ -128,7 +131,7 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     tasks.spawn(Detector::new(&pools, checks.clone(), bus.clone()).run(reports, recoveries));
 
     let sources =
-        Sources { listen: listen.clone(), workers: config.workers, phase: phase.clone(), tally, book, bus: bus.clone() };
+        Sources { listen: listen.clone(), workers: config.workers, phase: phase.clone(), tally, losses, book, bus: bus.clone() };
     let configured = iter::zip(&config.pools, &*pools);
     let mut sampler = Sampler::new(sources, configured, &checks, clock::now());
     let (publisher, snapshots) = watch::channel(Arc::new(sampler.sample(clock::now())));

@@ -180,6 +180,13 @@ pub enum Event {
         /// How many.
         times: u64,
     },
+    /// Lines of the access log were lost (told once a second at most).
+    LogLinesLost {
+        /// How many.
+        lines: u64,
+        /// Why.
+        why: String,
+    },
     /// A task panicked: a bug. The request is lost, the proxy goes on.
     Panicked {
         /// Message and place.
@@ -235,6 +242,7 @@ impl Event {
             Self::CheckTurned { passed: false, .. }
             | Self::AttemptsFailed { .. }
             | Self::AnsweredItself { .. }
+            | Self::LogLinesLost { .. }
             | Self::ConfigWarning { .. }
             | Self::Refused { .. }
             | Self::ShutdownBegan { .. } => Severity::Warning,
@@ -305,6 +313,8 @@ impl fmt::Display for Event {
                 write!(f, "answered {status}: {cause}")?;
                 if *times > 1 { write!(f, " (x{times})") } else { Ok(()) }
             }
+            Self::LogLinesLost { lines: 1, why } => write!(f, "access log: 1 line lost: {why}"),
+            Self::LogLinesLost { lines, why } => write!(f, "access log: {lines} lines lost: {why}"),
             Self::Panicked { message } => write!(f, "a task panicked (a bug in evenkeel): {message}"),
             Self::ShutdownBegan { reason, grace_ms, in_flight } => {
                 write!(f, "shutting down ({reason}): {in_flight} in flight, {} s to finish", grace_ms.div_ceil(1000))

@@ -27,6 +27,11 @@ impl Failure {
         Self { lines: vec![format!("evenkeel: {what}")], code: FAILED }
     }
 
+    /// What the config asks for cannot be had in this run.
+    pub(super) fn unfit(what: impl Display) -> Self {
+        Self { code: INVALID, ..Self::new(what) }
+    }
+
     /// The system said no to something.
     pub(super) fn io(what: impl Display, error: &io::Error) -> Self {
         Self::new(format_args!("{what}: {}", words(error)))

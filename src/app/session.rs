@@ -104,7 +104,8 @@ impl Session {
         let Plan { config, warnings, face, demo } = plan;
         let (config, bus, shutdown) = (Arc::new(config), EventBus::default(), Shutdown::default());
         tui::install_panic_hook(bus.clone());
-        let outputs = Outputs::open(&bus, options.log_file.as_deref(), face)?;
+        let mut outputs = Outputs::open(&bus, options.log_file.as_deref(), face)?;
+        let pens = outputs.open_access_log(config.access_log.as_ref(), config.workers, face)?;
         let events = bus.subscribe();
 
         let pools: Arc<[_]> = config.pools.iter().map(|pool| new_pool(pool.balance.clone(), config.workers)).collect();
@@ -119,6 +120,7 @@ impl Session {
             shutdown: shutdown.clone(),
             tally: Arc::clone(&tally),
             reports: reported,
+            losses: outputs.losses(),
             listen: addresses.clone(),
         });
         let control = control.await.map_err(Failure::new)?;
@@ -127,6 +129,7 @@ impl Session {
             pools: pools.to_vec(),
             tally,
             reports,
+            pens,
             shutdown: shutdown.clone(),
             seed: random(),
         });

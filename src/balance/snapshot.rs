@@ -51,6 +51,9 @@ pub struct Snapshot {
     pub connections_total: u64,
     /// Events that slow subscribers have lost since the start.
     pub events_dropped: u64,
+    /// Lines that the access log has lost since the start.
+    #[serde(default)]
+    pub log_lines_lost: u64,
     /// Answers that evenkeel gave itself since the start before a pool was found: cause in words, count. Only those that
     /// happened.
     #[serde(default)]

@@ -74,6 +74,7 @@ pub(super) fn config(pools: Vec<Settings>) -> Config {
         listen: Vec::new(),
         workers: 1,
         admin: None,
+        access_log: None,
         state_file: None,
         on_hangup: OnHangup::default(),
         shutdown_grace: Duration::ZERO,
@@ -96,6 +97,7 @@ pub(super) fn snapshot_by(config: &Config, pools: &[Arc<Pool>], book: watch::Rec
         workers: 1,
         phase: PhaseWatch::new(Shutdown::default()),
         tally: Arc::new(Tally::new(pools.len(), 1)),
+        losses: Arc::default(),
         book,
         bus: EventBus::default(),
     };

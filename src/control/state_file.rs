@@ -81,7 +81,7 @@ impl StateFile {
         };
         let (kept, dropped): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| is_alive(entry, now));
         for entry in dropped {
-            let text = format!("the override {} of the state file is dropped: its time is over", entry.setting);
+            let text = format!("the override {} is dropped: its time is over", entry.setting);
             self.tell(text, Severity::Info);
         }
         kept

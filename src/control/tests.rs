@@ -36,6 +36,7 @@ fn setup(ports: &[u16], admin: &str, shutdown: &Shutdown) -> Setup {
         shutdown: shutdown.clone(),
         tally: Arc::new(Tally::new(1, 1)),
         reports: mpsc::channel(1).1,
+        losses: Arc::default(),
         listen: vec!["127.0.0.1:80".parse().unwrap()],
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ use super::upstream::decoder::{Decoder, Step};
 use super::worker::Worker;
 use crate::balance::lease::{Lease, Outcome};
 use crate::balance::meter::{Failure, bump};
+use crate::tally::Cause;
+use crate::telemetry::access_log::{Line, Reason};
 
 /// What hyper sends to the client.
 #[derive(Debug)]
@@ -74,28 +77,66 @@ pub(super) struct Claim {
     pub(super) lease: Lease,
     /// When it was taken.
     pub(super) taken: Instant,
+    /// The request's line in the access log, once the answer has begun.
+    pub(super) line: Option<Box<Line>>,
 }
 
 impl Claim {
+    /// The answer begins.
+    pub(super) fn begin_answer(&mut self, status: u16) {
+        if let Some(line) = &mut self.line {
+            line.facts.status = status;
+        }
+        if let Some(signal) = self.lease.answered(status) {
+            self.worker.report(Arc::clone(self.lease.backend()), signal);
+        }
+    }
+
+    /// More of the request's body has gone to the backend.
+    pub(super) fn count_in(&mut self, bytes: u64) {
+        bump(&self.lease.meter().bytes_in, bytes);
+        if let Some(line) = &mut self.line {
+            line.facts.bytes_in += bytes;
+        }
+    }
+
+    /// More of the answer's body has come.
+    pub(super) fn count_out(&mut self, bytes: u64) {
+        bump(&self.lease.meter().bytes_out, bytes);
+        if let Some(line) = &mut self.line {
+            line.facts.bytes_out += bytes;
+        }
+    }
+
     /// Gives account of the request and the claim back.
     pub(super) fn finish(self, status: Option<u16>, failure: Option<Failure>) {
         let now = Instant::now();
         let latency = now.duration_since(self.taken);
-        self.account(status, failure, latency, now);
+        self.account(status, failure, latency, Reason::of(failure), now);
     }
 
     /// As [`Self::finish`], for a request that became a tunnel: how long that was open is not the backend's latency.
-    pub(super) fn finish_tunnel(self, opened: Instant) {
+    pub(super) fn finish_tunnel(self, opened: Instant, reason: Reason) {
         let latency = opened.duration_since(self.taken);
-        self.account(Some(101), None, latency, Instant::now());
+        self.account(Some(101), None, latency, reason, Instant::now());
     }
 
-    fn account(self, status: Option<u16>, failure: Option<Failure>, latency: Duration, now: Instant) {
-        let Self { worker, lease, .. } = self;
+    /// Gives the claim back because the operator wants the request to end: nobody is to blame.
+    pub(super) fn cut(mut self) {
+        if let Some(line) = self.line.take() {
+            line.end(Reason::Own(Cause::Cut), Instant::now());
+        }
+    }
+
+    fn account(self, status: Option<u16>, failure: Option<Failure>, latency: Duration, reason: Reason, now: Instant) {
+        let Self { worker, lease, line, .. } = self;
         let latency_us = latency.as_micros() as u64;
-        let backend = std::sync::Arc::clone(lease.backend());
+        let backend = Arc::clone(lease.backend());
         if let Some(signal) = lease.finish(Outcome { status, failure, latency_us }, crate::clock::at(now)) {
             worker.report(backend, signal);
+        }
+        if let Some(line) = line {
+            line.end(reason, now);
         }
     }
 }
@@ -141,8 +182,8 @@ impl Stream {
             match self.decoder.next(&mut self.input) {
                 Ok(Step::Data(data)) => {
                     self.client.deadline.arm(self.idle);
-                    if let Some(claim) = &self.claim {
-                        bump(&claim.lease.meter().bytes_out, data.len() as u64);
+                    if let Some(claim) = &mut self.claim {
+                        claim.count_out(data.len() as u64);
                     }
                     if self.decoder.is_done() {
                         self.end(None);
@@ -175,14 +216,16 @@ impl Stream {
 
     /// Sends on what is left of the request. Whatever goes wrong with it, the answer counts.
     fn poll_upload(&mut self, cx: &mut Context<'_>) {
-        let (Some(unsent), Some(connection), Some(claim)) = (&mut self.unsent, &mut self.connection, &self.claim) else { return };
+        let (Some(unsent), Some(connection), Some(claim)) = (&mut self.unsent, &mut self.connection, &mut self.claim) else {
+            return;
+        };
         let Unsent { upload, body } = unsent;
         let (written, body_bytes) = (upload.written(), upload.body_bytes());
         let sent = upload.poll_send(connection, body, cx);
         if upload.written() > written {
             self.client.deadline.arm(self.idle);
         }
-        bump(&claim.lease.meter().bytes_in, upload.body_bytes() - body_bytes);
+        claim.count_in(upload.body_bytes() - body_bytes);
         match sent {
             Poll::Ready(Ok(())) => {
                 self.client.body_read();
@@ -217,7 +260,9 @@ impl Stream {
     }
 
     fn cut(&mut self) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.claim = None;
+        if let Some(claim) = self.claim.take() {
+            claim.cut();
+        }
         self.connection = None;
         Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "cut by the operator"))))
     }

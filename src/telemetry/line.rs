@@ -48,7 +48,7 @@ impl fmt::Display for Escaped<'_> {
 }
 
 /// Bidirectional formatting (the `Bidi_Control` property of Unicode) and the two separators that some viewers break lines at.
-const fn is_invisible(c: char) -> bool {
+pub(super) const fn is_invisible(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

@@ -4,6 +4,7 @@
 //! something takes; deadlines only end a test that would hang.
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may panic, and nobody depends on it")]
 
+mod access_log;
 mod admin;
 mod advisories;
 mod balancing;

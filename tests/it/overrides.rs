@@ -71,8 +71,8 @@ fn what_is_over_or_has_no_place_is_dropped() {
     room.write(&json!([drain(&room.name(0), clock::unix_ms() - day), drain("gone", clock::unix_ms())]));
     let keel = room.serve();
     assert_eq!(keel.view(&room.backends[0]).mode, Mode::Up);
-    keel.line("drain of the state file is dropped: its time is over");
-    keel.line("the override web/gone drain of the state file is dropped: there is no backend web/gone");
+    keel.line("drain is dropped: its time is over");
+    keel.line("the override web/gone drain is dropped: there is no backend web/gone");
 }
 
 #[test]

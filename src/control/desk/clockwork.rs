@@ -71,17 +71,40 @@ impl ControlDesk {
     /// Brings back what was in force before a restart. What no longer has a place is dropped, and said to be.
     pub fn restore(&mut self, entries: impl IntoIterator<Item = Entry>) {
         for entry in entries {
-            let text = entry.setting.to_string();
-            if let Err(why) = self.restore_one(entry) {
-                let text = format!("the override {text} of the state file is dropped: {why}");
-                self.bus.publish(Event::Note { text, severity: Severity::Warning });
+            let setting = entry.setting.clone();
+            if let Err(why) = self.bring_back(entry, Origin::StateFile, "restored from the state file") {
+                self.tell_dropped(&setting, &why);
             }
         }
     }
 
-    fn restore_one(&mut self, entry: Entry) -> Result<(), CommandError> {
+    /// After a reload: overrides stay in force, also where a name means another server now. What no longer has a place, or
+    /// is what the config says by now, is dropped and said to be.
+    pub fn reconcile(&mut self) {
+        let entries: Vec<_> = self.book.borrow().entries().cloned().collect();
+        for entry in entries {
+            let setting = entry.setting.clone();
+            let subject = setting.subject();
+            let kept = match self.state(&subject) {
+                Ok(state)
+                    if state.setting == setting && self.configured(&subject).is_ok_and(|configured| configured != setting) =>
+                {
+                    Ok(())
+                }
+                _ => self.bring_back(entry, Origin::File, "kept over the reload"),
+            };
+            if let Err(why) = kept {
+                self.book.send_modify(|book| book.strike(&subject));
+                self.changed_by.insert(subject, Origin::File);
+                self.tell_dropped(&setting, &why);
+            }
+        }
+    }
+
+    /// Puts an override in force that was before. It stays the one of its author.
+    fn bring_back(&mut self, entry: Entry, by: Origin, how: &str) -> Result<(), CommandError> {
         let subject = entry.setting.subject();
-        let from = self.state(&subject)?;
+        let from = State { mark: None, ..self.state(&subject)? };
         if let Setting::Weight { value, .. } = entry.setting
             && value > MAX_WEIGHT
         {
@@ -90,13 +113,17 @@ impl ControlDesk {
         if self.configured(&subject)? == entry.setting {
             return Err(CommandError::Terms("the config says the same".to_owned()));
         }
-        let by = entry.mark.by.clone();
+        let author = entry.mark.by.clone();
         let reason = entry.mark.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        let reason = format!("restored from the state file, set by {by}{reason}");
+        let reason = format!("{how}, set by {author}{reason}");
         let change = Change { from, to: entry.into() };
-        self.make(&change, Account { by: Origin::StateFile, reason: Some(reason.into()), cut: false }, true)?;
-        // It is still theirs.
-        self.changed_by.insert(subject, by);
+        self.make(&change, Account { by, reason: Some(reason.into()), cut: false }, true)?;
+        self.changed_by.insert(subject, author);
         Ok(())
+    }
+
+    fn tell_dropped(&self, setting: &Setting, why: &CommandError) {
+        let text = format!("the override {setting} is dropped: {why}");
+        self.bus.publish(Event::Note { text, severity: Severity::Warning });
     }
 }

@@ -390,15 +390,46 @@ fn what_was_in_force_before_a_restart_comes_back() {
             "web/a up -> drain by state file, 0 in flight: restored from the state file, set by cli:alice: kernel update",
             "web 2 -> 1 of 2 eligible",
             "web/b weight 1 -> 7 by state file: restored from the state file, set by demo",
-            "the override web/z down of the state file is dropped: there is no backend web/z",
-            "the override web/a weight 1 of the state file is dropped: the config says the same",
-            "the override web/a weight 1000 of the state file is dropped: weight 1000 is out of range; 0 to 256 is allowed",
+            "the override web/z down is dropped: there is no backend web/z",
+            "the override web/a weight 1 is dropped: the config says the same",
+            "the override web/a weight 1000 is dropped: weight 1000 is out of range; 0 to 256 is allowed",
         ]
     );
     assert_eq!(room.ask(&alice(), &Command::Undo).0, "nothing to undo");
     room.desk.tick(0);
     room.desk.tick(0);
     assert_eq!(room.backend(0).live.mode(), Mode::Down, "and the drain goes on");
+}
+
+#[test]
+fn a_reload_drops_what_has_no_place_and_nothing_else() {
+    let mut room = Room::new();
+    on_terms(&mut room, &alice(), &mode("a", Mode::Drain), &terms(None, "kernel update"));
+    room.ask(&Demo, &weight("a", 7));
+    room.ask(&Demo, &weight("b", 9));
+    let mark = room.mode_mark("a");
+    room.events();
+    room.desk.reconcile();
+    assert_eq!(room.events(), [""; 0], "nothing has changed");
+
+    // Of the two only `a` is left; it is another server, and its weight is the one that had been set.
+    let mut settings = fixture::settings("web", &["a"]);
+    settings.backends[0].weight = 7;
+    room.desk.pools = [fixture::pool_of(settings)].into();
+    room.desk.reconcile();
+    assert_eq!(
+        room.events(),
+        [
+            "web/a up -> drain by file, 0 in flight: kept over the reload, set by cli:alice: kernel update",
+            "web 1 -> 0 of 1 eligible: clients get 503",
+            "the override web/a weight 7 is dropped: the config says the same",
+            "the override web/b weight 9 is dropped: there is no backend web/b",
+        ]
+    );
+    assert_eq!(room.mode_mark("a"), mark);
+    assert_eq!(room.desk.book.borrow().entries().count(), 1);
+    assert_eq!(room.ask(&Demo, &Command::Undo).0, "there is no backend web/b");
+    assert_eq!(room.ask(&Demo, &Command::Undo).0, "cannot undo: the weight of web/a has been changed since, by file");
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn what_is_over_is_left_out() {
     let mut room = Room::new();
     save(&room, entries());
     assert_eq!(room.file.load(NOW + 1).len(), 2);
-    assert_eq!(room.told(), ["the override web/b weight 5 of the state file is dropped: its time is over"]);
+    assert_eq!(room.told(), ["the override web/b weight 5 is dropped: its time is over"]);
     assert_eq!(room.file.load(NOW + LONGEST - 1).len(), 2);
     assert_eq!(room.file.load(NOW + LONGEST).len(), 0);
 }
