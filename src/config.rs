@@ -29,6 +29,7 @@ use rustix::process::{Resource, getrlimit};
 use crate::balance::pool::Settings;
 
 pub use self::load::{load, parse, parse_str};
+pub use self::value::span;
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::config::Problem;
+use crate::verbs;
 
 /// Exit code: failed at run time.
 pub(super) const FAILED: u8 = 1;
@@ -53,6 +54,19 @@ impl Failure {
             let _ = writeln!(out, "{line}");
         }
         ExitCode::from(self.code)
+    }
+}
+
+impl From<verbs::Failure> for Failure {
+    fn from(failure: verbs::Failure) -> Self {
+        let (line, code) = match failure {
+            verbs::Failure::Failed(what) => (what, FAILED),
+            verbs::Failure::Usage(what) => (what, INVALID),
+            verbs::Failure::Invalid(lines) => return Self { lines, code: INVALID },
+            verbs::Failure::Interrupted(None) => return Self { lines: Vec::new(), code: CUT },
+            verbs::Failure::Interrupted(Some(how)) => (how, CUT),
+        };
+        Self { lines: vec![format!("evenkeel: {line}")], code }
     }
 }
 

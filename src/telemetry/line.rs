@@ -9,9 +9,14 @@ use crate::event::{Event, Severity};
 
 /// The line of an event, newline included. The time is RFC 3339 with milliseconds in `zone`.
 pub fn format(at_unix_ms: u64, zone: &TimeZone, event: &Event) -> String {
+    format_text(at_unix_ms, zone, event.severity(), &event.to_string())
+}
+
+/// The same of an event that is known by its words only.
+pub fn format_text(at_unix_ms: u64, zone: &TimeZone, severity: Severity, text: &str) -> String {
     let at = i64::try_from(at_unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX);
     let at = at.to_zoned(zone.clone());
-    format!("{} {} {}\n", at.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z"), level(event.severity()), Escaped(&event.to_string()))
+    format!("{} {} {}\n", at.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z"), level(severity), Escaped(text))
 }
 
 const fn level(severity: Severity) -> &'static str {
