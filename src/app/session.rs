@@ -26,6 +26,7 @@ use super::signals::Signals;
 use crate::balance::Millis;
 use crate::cli::Options;
 use crate::config::{Config, Loaded, Problem};
+use crate::control::reload::file::Source;
 use crate::control::{self, Control};
 use crate::demo::Demo;
 use crate::event::{Event, EventBus, Severity, Stamped};
@@ -48,19 +49,21 @@ const REPORTS: usize = 1024;
 pub(super) struct Plan {
     config: Config,
     warnings: Vec<Problem>,
+    /// Where the config comes from.
+    source: Option<Source>,
     face: Face,
     demo: Option<Demo>,
 }
 
 impl Plan {
-    /// A config of the operator's.
-    pub(super) fn new(Loaded { config, warnings }: Loaded, face: Face) -> Self {
-        Self { config, warnings, face, demo: None }
+    /// A config of the operator's, loaded from there.
+    pub(super) fn new((source, Loaded { config, warnings }): (Source, Loaded), face: Face) -> Self {
+        Self { config, warnings, source: Some(source), face, demo: None }
     }
 
     /// The built-in world.
     pub(super) fn demo(demo: Demo, face: Face) -> Self {
-        Self { config: demo.config(), warnings: Vec::new(), face, demo: Some(demo) }
+        Self { config: demo.config(), warnings: Vec::new(), source: None, face, demo: Some(demo) }
     }
 }
 
@@ -100,7 +103,7 @@ struct Session {
 impl Session {
     /// Whatever may fail comes first and says nothing, so that a failure is one clear line.
     async fn start(plan: Plan, options: &Options, signals: Signals) -> Result<Self, Failure> {
-        let Plan { config, warnings, face, demo } = plan;
+        let Plan { config, warnings, source, face, demo } = plan;
         let (bus, shutdown) = (EventBus::default(), Shutdown::default());
         tui::install_panic_hook(bus.clone());
         let mut outputs = Outputs::open(&bus, options.log_file.as_deref(), face)?;
@@ -115,6 +118,7 @@ impl Session {
         let (publisher, running) = channel(Running::new(config, listeners, random));
         let control = control::start(control::Setup {
             running: publisher,
+            source,
             bus: bus.clone(),
             shutdown: shutdown.clone(),
             tally: Arc::clone(&tally),

@@ -23,6 +23,7 @@ mod layers;
 mod limits;
 mod overrides;
 mod readme;
+mod reload;
 mod request_ids;
 mod restart;
 mod rfc6455;
