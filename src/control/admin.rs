@@ -23,7 +23,7 @@ use serde_json::json;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use listen::{BindError, Bound};
+pub use listen::{BindError, Bound, Heirloom};
 
 use super::phase::PhaseWatch;
 use super::sampler::Asks;

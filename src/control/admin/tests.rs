@@ -9,6 +9,7 @@ use crate::balance::backend::Mode;
 use crate::balance::pool::Pool;
 use crate::config::AdminListen;
 use crate::control::fixture;
+use crate::inherited::Inherited;
 use crate::shutdown::Shutdown;
 
 struct Admin {
@@ -23,7 +24,7 @@ struct Admin {
 
 impl Admin {
     async fn start(listen: AdminListen) -> Self {
-        let bound = Bound::bind(&listen).await.unwrap();
+        let bound = Bound::bind(&listen, &mut Inherited::default()).await.unwrap();
         let (publisher, snapshots) = watch::channel(Arc::new(Snapshot { version: "1.2.3".into(), ..Snapshot::default() }));
         let (shutdown, stop) = (Shutdown::default(), CancellationToken::new());
         let running = fixture::running(fixture::config(vec![fixture::settings("web", &["a"])]));
