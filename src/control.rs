@@ -138,7 +138,8 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
 
     let admin_stop = tasks.stop.child_token();
     if let Some(bound) = bound {
-        let view = admin::View { snapshots: snapshots.clone(), fresh, phase: phase.clone(), running };
+        let (snapshots, phase) = (snapshots.clone(), phase.clone());
+        let view = admin::View { snapshots, fresh, phase, running, desk: desk.clone(), bus: bus.clone() };
         tasks.set.spawn(admin::serve(bound, view, admin_stop.clone()));
     }
     let addresses = now.addresses().iter().map(ToString::to_string).collect();

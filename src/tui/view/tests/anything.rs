@@ -74,8 +74,13 @@ fn backend() -> impl Strategy<Value = BackendView> {
     let figures = (any::<[u32; 6]>(), figure(), figure(), figure(), traffic(), history(), any::<Option<u64>>());
     (words, figures).prop_map(|((name, text, eligibility, health), (counts, share, fair, rps, traffic, history, ms))| {
         let [streak, rise, fall, weight, in_flight, cap] = counts;
-        let check =
-            CheckResult { at_unix_ms: ms.unwrap_or(0), passed: false, detail: text.to_string(), took_us: u64::from(streak) };
+        let check = CheckResult {
+            at_unix_ms: ms.unwrap_or(0),
+            passed: false,
+            detail: text.to_string(),
+            took_us: u64::from(streak),
+            body: None,
+        };
         BackendView {
             id: BackendId { pool: "web".into(), backend: name },
             url: format!("http://{text}"),

@@ -144,7 +144,8 @@ fn unhealthy(backend: &mut BackendView) {
     backend.eligibility = Eligibility::Unhealthy;
     backend.last_check_passed = false;
     backend.streak = 14;
-    backend.checks = vec![CheckResult { at_unix_ms: NOW - 900, passed: false, detail: "refused".to_owned(), took_us: 210 }];
+    backend.checks =
+        vec![CheckResult { at_unix_ms: NOW - 900, passed: false, detail: "refused".to_owned(), took_us: 210, body: None }];
     backend.history = Vec::new();
     backend.windows = Default::default();
 }
@@ -185,6 +186,7 @@ fn checks() -> Vec<CheckResult> {
         passed,
         detail: detail.to_owned(),
         took_us,
+        body: None,
     };
     vec![
         check(1, false, "timeout after 1s", 1_000_000),
