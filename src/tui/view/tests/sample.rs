@@ -37,7 +37,7 @@ pub(super) fn state_of(pools: Vec<PoolView>) -> State {
     };
     let mut state = State { live: Arc::new(live), selected, now: 11_647_000, grace: 30_000, ..State::default() };
     for (seq, (ago, event)) in (1..).zip(happenings()) {
-        state.events.push(&Stamped { seq, at_unix_ms: NOW - ago * 1000, event });
+        state.events.push(0, &Stamped { seq, at_unix_ms: NOW - ago * 1000, event });
     }
     state
 }
