@@ -182,6 +182,9 @@ impl Reloader {
                 }
             }
         }
+        // Before the workers close theirs, or whoever connected in between would wait for nobody.
+        let gone = |old: &&Arc<Listener>| !now.listeners.iter().any(|listener| Arc::ptr_eq(listener, old));
+        before.listeners.iter().filter(gone).for_each(|listener| listener.let_go());
         self.checks.follow(now);
         self.running.send_replace(Arc::clone(now));
         for backend in self.leaving.see_off(before, now) {

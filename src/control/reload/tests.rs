@@ -9,6 +9,7 @@ use super::*;
 use crate::balance::backend::Mode;
 use crate::control::fixture;
 use crate::event::Stamped;
+use crate::inherited::Inherited;
 use crate::listener;
 
 const POOLS: &str = "
@@ -30,7 +31,7 @@ impl Room {
         let source = Source::new(dir.path().join("config.yaml"));
         fs::write(source.file(), with_listener(POOLS)).unwrap();
         let config = source.load().unwrap().config;
-        let listeners = listener::bind(&config.listen, 1).unwrap();
+        let listeners = listener::bind(&config.listen, 1, &mut Inherited::default()).unwrap();
         let running = Running::new(config, listeners, || 0);
         running.pools.iter().for_each(|pool| _ = pool.refresh(clock::now()));
         let (bus, tally) = (EventBus::default(), Arc::new(Tally::new(1)));
