@@ -8,7 +8,7 @@ use super::state::State;
 use super::update::{Effect, Msg, update};
 use crate::balance::backend::{BackendId, Eligibility, Mode, Verdict};
 use crate::balance::keel::Keel;
-use crate::balance::snapshot::{BackendView, Phase, PoolView, Snapshot, Traffic};
+use crate::balance::snapshot::{BackendView, CheckResult, Phase, PoolView, Snapshot, Traffic};
 use crate::balance::strategy::StrategyKind;
 
 /// A healthy, idle backend that takes requests.
@@ -45,6 +45,11 @@ pub(crate) fn backend(pool: &str, name: &str) -> BackendView {
         histogram: Vec::new(),
         history: Vec::new(),
     }
+}
+
+/// A check's result, 5 ms after its begin.
+pub(crate) fn check(at_unix_ms: u64, passed: bool, detail: &str) -> CheckResult {
+    CheckResult { at_unix_ms, passed, detail: detail.to_owned(), took_us: 5_000 }
 }
 
 /// A pool of `n` such backends: `api-1`, `api-2`, ...

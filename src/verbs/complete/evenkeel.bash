@@ -10,6 +10,10 @@ _evenkeel() {
     IFS=$'\n'
     # shellcheck disable=SC2207 # one candidate a line
     COMPREPLY=($(COMPLETE=bash _CLAP_COMPLETE_INDEX=$last _CLAP_IFS=$'\n' evenkeel -- "${words[@]}" 2>/dev/null))
+    # Options only where one begins.
+    if [[ $current != -* ]]; then
+        COMPREPLY=($(printf '%s\n' "${COMPREPLY[@]}" | grep -v '^-'))
+    fi
     # What stands before the last colon is not part of the word for bash.
     local before=${current%"${current##*:}"}
     COMPREPLY=("${COMPREPLY[@]#"$before"}")
