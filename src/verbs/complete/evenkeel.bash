@@ -1,3 +1,4 @@
+# shellcheck disable=SC2207 # one candidate a line
 _evenkeel() {
     # Bash splits words at colons too, and the names of backends have some: the line is taken as it was typed.
     local line=${COMP_LINE:0:COMP_POINT} words IFS=$' \t'
@@ -8,7 +9,6 @@ _evenkeel() {
     local last=$((${#words[@]} - 1))
     local current=${words[last]}
     IFS=$'\n'
-    # shellcheck disable=SC2207 # one candidate a line
     COMPREPLY=($(COMPLETE=bash _CLAP_COMPLETE_INDEX=$last _CLAP_IFS=$'\n' evenkeel -- "${words[@]}" 2>/dev/null))
     # Options only where one begins.
     if [[ $current != -* ]]; then
