@@ -48,7 +48,7 @@ impl Of {
         if snapshot.pools.iter().any(|pool| *pool.name == *name) {
             return Ok(Self::Pool(name.to_owned()));
         }
-        only(snapshot, name).map(Self::Backend).map_err(|_| missing(snapshot, &BackendId::new(name, "")))
+        only(snapshot, name).map(Self::Backend)
     }
 
     fn pool(&self) -> &str {

@@ -52,16 +52,26 @@ fn of_config(path: &Path, named: bool) -> Result<Admin, String> {
     struct Config {
         admin: Option<Admin>,
     }
-    let wrong = |what: String| format!("{}: {what}; --admin ADDR names the instance instead", path.display());
-    let mut text = String::new();
-    match File::open(path).and_then(|file| file.take(LARGEST).read_to_string(&mut text)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !named => return Ok(Admin::default()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(wrong("no such file".to_owned())),
-        Err(error) => return Err(wrong(format!("cannot be read: {error}"))),
-        Ok(_) => {}
+    const INSTEAD: &str = "--admin ADDR names the instance instead";
+    if !named && !path.exists() {
+        return Ok(Admin::default());
     }
-    let config: Config = serde_yaml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    Ok(config.admin.unwrap_or_default())
+    let text = read(path).map_err(|error| format!("{error}; {INSTEAD}"))?;
+    let config: Result<Config, _> = serde_yaml::from_str(&text);
+    Ok(config.map_err(|error| format!("{}: {error}; {INSTEAD}", path.display()))?.admin.unwrap_or_default())
+}
+
+/// The text of a config.
+pub(super) fn read(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text));
+    let wrong = |what: &str| Err(format!("{}: {what}", path.display()));
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => wrong("no such file"),
+        Err(error) => wrong(&format!("cannot be read: {error}")),
+        Ok(_) if text.len() as u64 > LARGEST => wrong("larger than 4 MiB; is this a config?"),
+        Ok(_) => Ok(text),
+    }
 }
 
 /// Whose hand is on the keyboard: behind `sudo`, it is not root's.

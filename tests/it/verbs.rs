@@ -112,7 +112,7 @@ fn a_no_ends_with_1_and_says_what_would_help() {
     assert_eq!(verb(&keel, &["drain", &b_id, "--force"]).code, Some(0));
     let misspelt = format!("{a_id}0");
     assert_refused(&verb(&keel, &["up", &misspelt]), 1, &[&misspelt, &format!("did you mean {a_id}?")]);
-    assert_refused(&verb(&keel, &["up", "nobody-of-that-name"]), 1, &["there is no backend nobody-of-that-name"]);
+    assert_refused(&verb(&keel, &["up", "nobody-of-that-name"]), 1, &["nothing is called nobody-of-that-name"]);
     assert_refused(&verb(&keel, &["strategy", "wep", "random"]), 1, &["there is no pool wep", "web"]);
     assert_refused(&verb(&keel, &["redo"]), 1, &["nothing to redo"]);
 }
@@ -121,7 +121,10 @@ fn a_no_ends_with_1_and_says_what_would_help() {
 fn a_name_that_several_have_needs_its_pool() {
     let shared = upstream(ok("x"));
     let pools = ["web", "shop"].map(|name| {
-        format!("  - {{name: {name}, path_prefix: /{name}, health_check: null, backends: [{{name: a, url: \"{}\"}}]}}\n", shared.url())
+        format!(
+            "  - {{name: {name}, path_prefix: /{name}, health_check: null, backends: [{{name: a, url: \"{}\"}}]}}\n",
+            shared.url()
+        )
     });
     let keel = Keel::serve(format!("pools:\n{}", pools.concat()));
     assert_refused(&verb(&keel, &["drain", "a"]), 1, &["several backends a", "web/a", "shop/a"]);
@@ -211,7 +214,8 @@ fn a_token_opens_the_door() {
     let socket = dir.path().join("ek.sock");
     let admin = format!("unix:{}", socket.display());
     let config = dir.path().join("config.yaml");
-    let yaml = format!("listen: 127.0.0.1:0\nadmin: {{listen: \"{admin}\", token_file: {}}}\n{}", token.display(), pool(&[&backend]));
+    let yaml =
+        format!("listen: 127.0.0.1:0\nadmin: {{listen: \"{admin}\", token_file: {}}}\n{}", token.display(), pool(&[&backend]));
     std::fs::write(&config, yaml).unwrap();
     let config = config.to_str().unwrap();
     let mut child = Command::new(BINARY).args(["serve", "-c", config]).stderr(Stdio::null()).spawn().unwrap();

@@ -17,8 +17,9 @@ _evenkeel() {
     # What stands before the last colon is not part of the word for bash.
     local before=${current%"${current##*:}"}
     COMPREPLY=("${COMPREPLY[@]#"$before"}")
+    # A directory or an option with a value goes on.
     if ((${#COMPREPLY[@]} == 1)) && [[ ${COMPREPLY[0]} == *[/=:] ]]; then
         compopt -o nospace
     fi
 }
-complete -o bashdefault -o default -F _evenkeel evenkeel
+complete -F _evenkeel evenkeel

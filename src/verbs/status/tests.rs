@@ -89,7 +89,7 @@ fn a_part_may_be_named() {
         assert_eq!((&json["id"]["backend"], &json["mode"]), (&"api-3".into(), &"drain".into()));
     }
     for (name, said) in [
-        ("wep", "there is no pool wep; did you mean web?"),
+        ("wep", "nothing is called wep; did you mean web?"),
         ("web/api-33", "there is no backend web/api-33; did you mean web/api-3?"),
         ("zzz\u{1b}/a", "there is no pool zzz\\u{1b}"),
     ] {
@@ -102,6 +102,6 @@ fn a_backend_without_its_pool_must_be_the_only_one() {
     let snapshot = fixture::snapshot(vec![fixture::pool("web", 2), fixture::pool("shop", 1)]);
     assert_eq!(only(&snapshot, "api-2"), Ok(BackendId::new("web", "api-2")));
     assert_eq!(only(&snapshot, "api-1").unwrap_err(), "there are several backends api-1; name one: web/api-1, shop/api-1");
-    assert_eq!(only(&snapshot, "api2").unwrap_err(), "there is no backend api2; did you mean web/api-2?");
-    assert_eq!(only(&snapshot, "zzz").unwrap_err(), "there is no backend zzz");
+    assert_eq!(only(&snapshot, "api2").unwrap_err(), "nothing is called api2; did you mean web/api-2?");
+    assert_eq!(only(&snapshot, "zzz").unwrap_err(), "nothing is called zzz");
 }

@@ -83,7 +83,8 @@ fn three_backends_are_restarted_under_traffic_and_nobody_notices() {
     let (backends, keel) = three();
     let dir = tempfile::tempdir().unwrap();
     let [asked, done] = ["asked", "done"].map(|name| dir.path().join(name));
-    [&asked, &done].into_iter().for_each(|path| fifo(path));
+    fifo(&asked);
+    fifo(&done);
     let traffic = Traffic::at(&keel);
     traffic.goes_on();
     let restart = format!("echo \"$EVENKEEL_BACKEND $EVENKEEL_URL\" >{}; read -r _ <{}", asked.display(), done.display());
@@ -135,5 +136,8 @@ fn its_usage_is_the_comment_at_its_top() {
     let usage = Command::new(SCRIPT).arg("web").output().unwrap();
     let told = String::from_utf8(usage.stderr).unwrap();
     assert_eq!(usage.status.code(), Some(2));
-    assert!(told.contains("rolling-deploy.sh [-c CONFIG]") && told.contains("it stays drained") && !told.contains("set -eu"), "{told}");
+    assert!(
+        told.contains("rolling-deploy.sh [-c CONFIG]") && told.contains("it stays drained") && !told.contains("set -eu"),
+        "{told}"
+    );
 }

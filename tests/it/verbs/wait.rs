@@ -16,7 +16,7 @@ use crate::support::upstream::{Upstream, upstream};
 /// Two backends with one request at one of them, which ends when the gate opens.
 struct Busy {
     gate: Gate,
-    busy: Upstream,
+    backend: Upstream,
     _idle: Upstream,
     keel: Keel,
     id: String,
@@ -38,7 +38,7 @@ impl Busy {
             }
         }
         eventually("a request in flight", || (keel.view(&busy).in_flight == 1).then_some(()));
-        Self { gate, busy, _idle: idle, keel, id, client }
+        Self { gate, backend: busy, _idle: idle, keel, id, client }
     }
 
     /// A verb that waits, and what it says on stderr as long as it does.
@@ -58,7 +58,7 @@ fn a_drain_ends_when_the_last_request_does() {
     assert_eq!(room.client.response().status, 200);
     let run = finished(child);
     assert_eq!((run.code, run.stdout), (Some(0), format!("{0} up -> drain\n{0} is empty\n", room.id)));
-    assert_eq!(room.keel.view(&room.busy).mode, Mode::Drain);
+    assert_eq!(room.keel.view(&room.backend).mode, Mode::Drain);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_drain_that_takes_too_long_says_how_it_stands() {
     assert_eq!(run.code, Some(1), "{}", run.stderr);
     let last = run.stderr.lines().last().unwrap();
     assert!(last.contains(&format!("{} has 1 in flight", room.id)) && last.contains("it goes on draining"), "{last}");
-    assert_eq!(room.keel.view(&room.busy).mode, Mode::Drain);
+    assert_eq!(room.keel.view(&room.backend).mode, Mode::Drain);
     room.gate.open();
     assert_eq!(room.client.response().status, 200, "the request was not harmed");
 }
@@ -80,7 +80,7 @@ fn an_interrupted_wait_leaves_it_draining_and_says_so() {
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(finished(child).code, Some(130));
     eventually("how it was left", || told.lock().unwrap().iter().any(|line| line.contains("it goes on draining")).then_some(()));
-    assert_eq!(room.keel.view(&room.busy).mode, Mode::Drain);
+    assert_eq!(room.keel.view(&room.backend).mode, Mode::Drain);
     room.gate.open();
     assert_eq!(room.client.response().status, 200);
 }
@@ -93,7 +93,7 @@ fn a_drain_may_end_in_down_or_up_and_somebody_may_change_their_mind() {
         room.gate.open();
         room.client.response();
         assert_eq!(finished(child).code, Some(0), "{then}");
-        assert_eq!(room.keel.view(&room.busy).mode, mode);
+        assert_eq!(room.keel.view(&room.backend).mode, mode);
     }
     let room = Busy::new();
     let (child, told) = room.waiting(&["drain", &room.id, "--wait", "1m"]);
@@ -108,7 +108,7 @@ fn a_deadline_may_cut() {
     let mut room = Busy::new();
     let cut = verb(&room.keel, &["drain", &room.id, "--wait", "300ms", "--then", "down", "--cut"]);
     assert_eq!(cut.code, Some(0), "{}", cut.stderr);
-    assert_eq!(room.keel.view(&room.busy).mode, Mode::Down);
+    assert_eq!(room.keel.view(&room.backend).mode, Mode::Down);
     assert!(room.client.try_response().map_or(true, |response| response.status >= 500), "the request was cut");
 }
 
