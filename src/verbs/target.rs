@@ -27,13 +27,16 @@ pub(super) fn client(options: &Options) -> Result<Client, Failure> {
             admin => admin.map_err(Failure::Usage)?,
         }
     };
-    let address = match (&options.admin, &admin.listen) {
-        (Some(address), _) => address.clone(),
-        (None, Some(listen)) => Address::of_listener(listen)
+    let configured = admin.listen.as_deref().map_or_else(|| Ok(Address::default()), Address::of_listener);
+    let address = match &options.admin {
+        Some(address) => address.clone(),
+        None => configured
+            .clone()
             .map_err(|error| Failure::Usage(format!("{}: admin.listen: {error}", options.config_file().display())))?,
-        (None, None) => Address::default(),
     };
-    let token = options.token_file.as_ref().or(admin.token_file.as_ref());
+    // A config that only happens to lie here must not give its token away to another instance.
+    let is_meant = options.config.is_some() || configured.is_ok_and(|configured| configured == address);
+    let token = options.token_file.as_ref().or(admin.token_file.as_ref().filter(|_| is_meant));
     let token = token.map(|path| Token::read(path)).transpose().map_err(Failure::Usage)?;
     Ok(Client::new(address, Origin::Cli(user().into()), token))
 }

@@ -205,6 +205,25 @@ fn nothing_foreign_reaches_the_terminal_as_it_came() {
 }
 
 #[test]
+fn a_config_that_happens_to_lie_here_keeps_its_token() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("token"), "a-token-for-the-test-0123456789").unwrap();
+    let config = dir.path().join("config.yaml");
+    for (listen, shows) in [("127.0.0.1:9900", false), (&*address, true)] {
+        std::fs::write(&config, format!("admin: {{listen: \"{listen}\", token_file: token}}\n")).unwrap();
+        let mut command = Command::new(BINARY);
+        command.args(["undo", "--admin", &address]).current_dir(dir.path()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut heard = [0; 4096];
+        let n = listener.accept().unwrap().0.read(&mut heard).unwrap();
+        assert_eq!(String::from_utf8_lossy(&heard[..n]).contains("a-token-for-the-test"), shows, "{listen}");
+        assert_eq!(child.wait().unwrap().code(), Some(1));
+    }
+}
+
+#[test]
 fn a_token_opens_the_door() {
     let backend = upstream(ok("ok"));
     let dir = tempfile::tempdir().unwrap();
