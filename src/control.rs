@@ -129,7 +129,8 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     tasks.set.spawn(sampler.run(publisher, asked, tasks.stop.clone()));
 
     if let Some(bound) = bound {
-        let view = admin::View { snapshots: snapshots.clone(), fresh, phase: phase.clone(), running };
+        let (snapshots, phase) = (snapshots.clone(), phase.clone());
+        let view = admin::View { snapshots, fresh, phase, running, desk: desk.clone(), bus: bus.clone() };
         tasks.set.spawn(admin::serve(bound, view, tasks.stop.clone()));
     }
     let addresses = now.addresses().iter().map(ToString::to_string).collect();

@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::dashboard::Dashboard;
+use super::dashboard::{Dashboard, here};
 use super::face::Face;
 use super::failure::Failure;
 use super::outputs::Outputs;
@@ -35,7 +35,7 @@ use crate::running::{Follow, Running};
 use crate::shutdown::Shutdown;
 use crate::tally::Tally;
 use crate::tui::theme::Options as Looks;
-use crate::tui::{self, Door};
+use crate::tui::{self, Door, Home};
 
 /// How long anything may take that should take no time, once the requests are done or cut.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -158,12 +158,8 @@ impl Session {
 
     fn open_dashboard(&mut self, events: Receiver<Arc<Stamped>>, options: &Options) -> io::Result<()> {
         let door = Door {
-            desk: self.control.desk.clone(),
-            snapshots: self.control.snapshots.clone(),
-            events,
-            bus: self.bus.clone(),
-            shutdown: self.shutdown.clone(),
-            grace: self.grace(),
+            instances: vec![here(self.control.snapshots.clone(), events, self.control.desk.clone())],
+            home: Some(Home { bus: self.bus.clone(), shutdown: self.shutdown.clone(), grace: self.grace() }),
             runtime: Handle::current(),
             finished: self.finished.clone(),
         };
