@@ -26,7 +26,7 @@ use axum::middleware;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use listen::{BindError, Bound};
+pub use listen::{BindError, Bound, Heirloom};
 
 use self::refused::{Refused, Told};
 use super::phase::PhaseWatch;

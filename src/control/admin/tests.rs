@@ -18,6 +18,7 @@ use crate::balance::pool::Pool;
 use crate::config::{AdminListen, Config, Token};
 use crate::control::desk::ControlDesk;
 use crate::control::fixture;
+use crate::inherited::Inherited;
 use crate::shutdown::Shutdown;
 
 const LOOPBACK: &str = "127.0.0.1:0";
@@ -36,7 +37,7 @@ struct Admin {
 
 impl Admin {
     async fn start(listen: AdminListen, token: Option<Token>) -> Self {
-        let bound = Bound::bind(&listen).await.unwrap();
+        let bound = Bound::bind(&listen, &mut Inherited::default()).await.unwrap();
         let config = fixture::config(vec![fixture::settings("web", &["api-1", "api-2"])]);
         let running = fixture::running(Config { admin_token: token, ..config });
         let (publisher, snapshots) = watch::channel(Arc::new(fixture::snapshot(&running)));
