@@ -69,6 +69,7 @@ pub(super) fn config(pools: Vec<Settings>) -> Config {
         retry: Retry::default(),
         timeouts: UpstreamTimeouts::default(),
         queue: Queue::default(),
+        sticky: None,
     };
     Config {
         listen: Vec::new(),
