@@ -27,6 +27,7 @@ use super::takeover::{self, Doors, Estate, Predecessor};
 use crate::balance::Millis;
 use crate::cli::Options;
 use crate::config::{Config, Loaded, Problem};
+use crate::control::reload::file::Source;
 use crate::control::{self, Control};
 use crate::demo::Demo;
 use crate::event::{Event, EventBus, Severity, Stamped};
@@ -51,6 +52,8 @@ const REPORTS: usize = 1024;
 pub(super) struct Plan {
     config: Config,
     warnings: Vec<Problem>,
+    /// Where the config comes from.
+    source: Option<Source>,
     face: Face,
     demo: Option<Demo>,
     inherited: Inherited,
@@ -58,21 +61,25 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// A config of the operator's.
-    pub(super) fn new(Loaded { config, warnings }: Loaded, face: Face) -> Self {
-        Self { config, warnings, face, demo: None, inherited: Inherited::default(), takeover: false }
+    /// A config of the operator's, loaded from there.
+    pub(super) fn new((source, loaded): (Source, Loaded), face: Face) -> Self {
+        Self { source: Some(source), ..Self::of(loaded, face) }
     }
 
     /// A config of the operator's, served without a dashboard: on sockets that the service manager has opened, or on those
     /// of the process that is to be taken over from.
-    pub(super) fn serve(loaded: Loaded, inherited: Inherited, takeover: bool) -> Self {
+    pub(super) fn serve(loaded: (Source, Loaded), inherited: Inherited, takeover: bool) -> Self {
         Self { inherited, takeover, ..Self::new(loaded, Face::Stderr) }
     }
 
     /// The built-in world.
     pub(super) fn demo(demo: Demo, face: Face) -> Self {
         let loaded = Loaded { config: demo.config(), warnings: Vec::new() };
-        Self { demo: Some(demo), ..Self::new(loaded, face) }
+        Self { demo: Some(demo), ..Self::of(loaded, face) }
+    }
+
+    fn of(Loaded { config, warnings }: Loaded, face: Face) -> Self {
+        Self { config, warnings, source: None, face, demo: None, inherited: Inherited::default(), takeover: false }
     }
 }
 
@@ -114,7 +121,7 @@ struct Session {
 impl Session {
     /// Whatever may fail comes first and says nothing, so that a failure is one clear line.
     async fn start(plan: Plan, options: &Options, signals: Signals) -> Result<Self, Failure> {
-        let Plan { config, warnings, face, demo, mut inherited, takeover } = plan;
+        let Plan { config, warnings, source, face, demo, mut inherited, takeover } = plan;
         let (bus, shutdown) = (EventBus::default(), Shutdown::default());
         tui::install_panic_hook(bus.clone());
         let mut outputs = Outputs::open(&bus, options.log_file.as_deref(), face)?;
@@ -134,6 +141,7 @@ impl Session {
         let (publisher, running) = channel(Running::new(config, listeners, random));
         let control = control::start(control::Setup {
             running: publisher,
+            source,
             bus: bus.clone(),
             shutdown: shutdown.clone(),
             tally: Arc::clone(&tally),

@@ -24,6 +24,7 @@ mod limits;
 mod metrics;
 mod overrides;
 mod readme;
+mod reload;
 mod request_ids;
 mod restart;
 mod rfc6455;
