@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::dashboard::{Dashboard, here};
+use super::dashboard::{Dashboard, here, how};
 use super::face::Face;
 use super::failure::Failure;
 use super::outputs::Outputs;
@@ -35,9 +35,9 @@ use crate::inherited::Inherited;
 use crate::listener;
 use crate::proxy;
 use crate::running::{Follow, Running};
+use crate::secret::Secret;
 use crate::shutdown::Shutdown;
 use crate::tally::Tally;
-use crate::tui::theme::Options as Looks;
 use crate::tui::{self, Door, Home};
 
 /// How long anything may take that should take no time, once the requests are done or cut.
@@ -146,11 +146,19 @@ impl Session {
             tally: Arc::clone(&tally),
             reports: reported,
             losses: outputs.losses(),
+            secret: Secret::random().map_err(|error| Failure::io("cannot get random bytes", &error))?,
             inherited: for_admin,
         });
         let control = control.await.map_err(Failure::new)?;
-        let (following, draining) = (running.clone(), shutdown.clone());
-        let proxy = proxy::start(proxy::Setup { running: following, tally, reports, pens, shutdown: draining, seed: random() });
+        let proxy = proxy::start(proxy::Setup {
+            running: running.clone(),
+            tally,
+            reports,
+            pens,
+            secret: Arc::clone(&control.secret),
+            shutdown: shutdown.clone(),
+            seed: random(),
+        });
         let proxy = proxy.map_err(|error| Failure::io("cannot start the workers", &error))?;
 
         for warning in warnings {
@@ -195,9 +203,7 @@ impl Session {
             runtime: Handle::current(),
             finished: self.finished.clone(),
         };
-        let looks = Looks { look: options.theme, depth: options.color, ascii: options.ascii };
-        let options = tui::Options { looks, read_only: options.read_only, ..tui::Options::default() };
-        self.dashboard = Some(Dashboard::open(options, door)?);
+        self.dashboard = Some(Dashboard::open(how(options), door)?);
         Ok(())
     }
 

@@ -7,6 +7,7 @@
 mod access_log;
 mod admin;
 mod advisories;
+mod attach;
 mod balancing;
 mod bodies;
 mod cli;
@@ -34,6 +35,7 @@ mod rfc9112;
 mod shutdown;
 mod slow_clients;
 mod soak;
+mod sticky;
 mod support;
 mod upgrade;
 mod verbs;
