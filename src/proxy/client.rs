@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use super::deadline::{Deadline, Sweep};
 use super::headers::Peer;
 use super::tunnel::Tunnel;
+use crate::balance::lease::Fate;
 use crate::config::ClientTimeouts;
 
 /// How long after its last answer a connection goes to sleep. Short, because what many connections have at the same time is
@@ -46,6 +47,8 @@ pub(super) struct Client {
     pub(super) tunnel: RefCell<Option<Box<Tunnel>>>,
     /// Whether only the end of the connection tells the client where its answer ends.
     pub(super) ends_with_answer: Cell<bool>,
+    /// That of the request whose answer streams.
+    fate: RefCell<Option<Fate>>,
     timeouts: ClientTimeouts,
     phase: Cell<Phase>,
     write_blocked: Cell<bool>,
@@ -67,6 +70,7 @@ impl Client {
             deadline,
             tunnel: RefCell::default(),
             ends_with_answer,
+            fate: RefCell::default(),
             timeouts,
             phase: Cell::new(Phase::Asleep),
             write_blocked,
@@ -99,8 +103,20 @@ impl Client {
         self.deadline.arm(idle);
     }
 
+    /// The answer that streams is that of a request with this fate.
+    pub(super) fn shares(&self, fate: Fate) {
+        *self.fate.borrow_mut() = Some(fate);
+    }
+
+    /// Whether the operator has cut the request whose answer streams. (While the client takes nothing of it, the answer is not
+    /// asked for more, and would not find out.)
+    pub(super) fn is_cut(&self) -> bool {
+        self.fate.borrow().as_ref().is_some_and(Fate::is_cut)
+    }
+
     /// A request's answer has been handed to hyper to its last byte.
     pub(super) fn end_request(&self) {
+        self.fate.take();
         let pause = if let Phase::Stream(idle) = self.phase.get() { idle } else { self.timeouts.client_idle };
         self.phase.set(Phase::Idle(pause));
         self.deadline.arm(if self.write_blocked.get() { pause } else { self.doze() });

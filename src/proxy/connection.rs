@@ -62,7 +62,7 @@ enum Ended {
     Done(hyper::Result<()>),
     /// The connection falls asleep.
     Asleep,
-    /// The client keeps us waiting, or has left.
+    /// The client keeps us waiting, or has left, or the operator has cut its request.
     Abandoned,
 }
 
@@ -90,7 +90,7 @@ async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, ahead: Bytes) -> Opt
             Poll::Pending if client.is_overdue() => {
                 Poll::Ready(if client.falls_asleep() { Ended::Asleep } else { Ended::Abandoned })
             }
-            Poll::Pending if client.has_left(cx) => Poll::Ready(Ended::Abandoned),
+            Poll::Pending if client.is_cut() || client.has_left(cx) => Poll::Ready(Ended::Abandoned),
             Poll::Pending => Poll::Pending,
         }
     })
