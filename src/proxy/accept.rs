@@ -61,7 +61,7 @@ impl Acceptor {
                 while self.is_full() && !shutdown.is_draining() {
                     tokio::time::sleep(PAUSE).await;
                 }
-                self.dispatch(stream, address);
+                self.dispatch(stream, address, shutdown);
             }
             // The client was gone before it was served.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -74,13 +74,13 @@ impl Acceptor {
         self.worker.tally.open_connections() >= self.worker.config.limits.max_connections as u64
     }
 
-    /// Keeps the connection, unless another worker has fewer.
-    fn dispatch(&self, stream: TcpStream, address: SocketAddr) {
+    /// Keeps the connection, unless another worker has fewer. (In a drain that one may be gone already.)
+    fn dispatch(&self, stream: TcpStream, address: SocketAddr, shutdown: &Shutdown) {
         let counts = &self.worker.tally.connections;
         let load = |index: &usize| counts[*index].load(Relaxed);
         let own = self.worker.index;
         let fewest = (0..counts.len()).min_by_key(load).unwrap_or(own);
-        let target = if load(&own) > load(&fewest) { fewest } else { own };
+        let target = if load(&own) > load(&fewest) && !shutdown.is_draining() { fewest } else { own };
         if target == own {
             self.worker.admit(stream, address);
             return;
