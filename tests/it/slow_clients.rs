@@ -119,6 +119,25 @@ fn a_client_may_read_slowly_as_long_as_it_reads() {
     }
 }
 
+#[test]
+fn a_body_that_comes_in_tiny_pieces_costs_little_more_than_its_bytes() {
+    let (whole, backend) = (4000, upstream(ok("ok")));
+    let keel = Keel::serve(pool(&[&backend]));
+    let mut client = keel.client();
+    client.send(format!("PUT / HTTP/1.1\r\nhost: test\r\ncontent-length: {whole}\r\n\r\n"));
+    let before = resident(keel.pid());
+    for _ in 1..whole {
+        client.send("x");
+        // Long enough for each of them to be read on its own.
+        thread::sleep(Duration::from_micros(500));
+    }
+    let more = resident(keel.pid()).saturating_sub(before);
+    client.send("x");
+    assert_eq!(client.response().text(), "ok");
+    assert_eq!(backend.request().body.len(), whole);
+    assert!(more < 4 << 20, "{more} bytes more");
+}
+
 /// What clients that mean no good do: so many connections, each sending this and then going on like that.
 struct Attack {
     name: &'static str,
