@@ -169,10 +169,15 @@ impl Client {
         false
     }
 
+    /// Whether something that the client has sent is known to be still to be read.
+    pub(super) fn is_still_sending(&self) -> bool {
+        self.unread.get() || self.more_waits.get()
+    }
+
     /// Whether the client hung up while its request is being served. What it has sent ahead is left where it is, and hides
     /// the hang-up behind it.
     pub(super) fn has_left(&self, cx: &mut Context<'_>) -> bool {
-        let waited_for = matches!(self.phase.get(), Phase::Request | Phase::Stream(_)) && !self.unread.get();
+        let waited_for = matches!(self.phase.get(), Phase::Request | Phase::Stream(_));
         if !waited_for || self.more_waits.get() {
             return false;
         }
@@ -180,7 +185,8 @@ impl Client {
         match Pin::new(&mut *self.stream.borrow_mut()).poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
             Poll::Pending => false,
             Poll::Ready(Ok(n)) if n > 0 => {
-                self.more_waits.set(true);
+                // What belongs to the present request will be read.
+                self.more_waits.set(!self.unread.get());
                 false
             }
             Poll::Ready(_) => true,
