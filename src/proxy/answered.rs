@@ -85,6 +85,7 @@ impl Answered {
                 decoder: Decoder::new(head.framing),
                 named: head.named,
                 unsent: (!upload.is_done()).then(|| Unsent { upload, body: body.take() }),
+                torn: false,
                 idle,
             }))
         };

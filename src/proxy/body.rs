@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::client::Client;
 use super::headers::strip_trailers;
 use super::request_body::RequestBody;
-use super::upload::Upload;
+use super::upload::{Upload, UploadError};
 use super::upstream::Connection;
 use super::upstream::decoder::{Decoder, Step};
 use super::worker::Worker;
@@ -130,6 +130,8 @@ pub(super) struct Stream {
     pub(super) named: Vec<String>,
     /// What of the request is not sent yet.
     pub(super) unsent: Option<Unsent>,
+    /// Whether the rest of the request cannot be had from the client.
+    pub(super) torn: bool,
     /// How long nothing may come.
     pub(super) idle: Duration,
 }
@@ -188,7 +190,8 @@ impl Stream {
                 self.client.body_read();
                 self.unsent = None;
             }
-            Poll::Ready(Err(_)) => {
+            Poll::Ready(Err(error)) => {
+                self.torn = matches!(error, UploadError::Client(_));
                 self.unsent = None;
                 self.keep_alive = false;
             }
@@ -212,13 +215,27 @@ impl Stream {
     }
 
     fn fail(&mut self, failure: Failure) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.torn || (failure == Failure::BodyTimeout && self.waits_for_client()) {
+            return self.abandon("the request did not come to its end");
+        }
         self.end(Some(failure));
         Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::UnexpectedEof, failure.words()))))
     }
 
+    /// Whether the backend may well be waiting for the rest of the request, and we wait for the client.
+    fn waits_for_client(&self) -> bool {
+        let sending = self.unsent.as_ref().zip(self.connection.as_ref());
+        sending.is_some_and(|(unsent, connection)| unsent.upload.waits_for_client(connection))
+    }
+
     fn cut(&mut self) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        self.abandon("cut by the operator")
+    }
+
+    /// Ends the answer, and blames nobody.
+    fn abandon(&mut self, why: &'static str) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         self.claim = None;
         self.connection = None;
-        Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "cut by the operator"))))
+        Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::ConnectionAborted, why))))
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::support::keel::{Keel, pool};
 use crate::support::process::resident;
-use crate::support::script::{Script, ok, raw, status};
+use crate::support::script::{Script, Step, ok, raw, status};
 use crate::support::upstream::upstream;
 use crate::support::{DEADLINE, eventually};
 
@@ -68,6 +68,37 @@ fn a_request_body_that_stalls_is_408_and_nobody_is_blamed() {
     keel.comes_to_rest();
     assert_eq!(keel.view(&backend).failures, []);
     assert_eq!(keel.get("/").status, 200, "not ejected");
+}
+
+#[test]
+fn a_backend_is_not_blamed_for_an_answer_that_waits_for_the_request() {
+    // It answers while it reads, as far as it can.
+    let beginning = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf";
+    let backend = upstream(vec![Step::Send(beginning.into()), Step::ReadBody, Step::Send("whole!".into())]);
+    let settings = pool(&[&backend]).set("timeouts", "{stream_idle: 300ms}").set("outlier_detection", STRICT);
+    let keel = Keel::serve(settings);
+    for (what, body) in [("stalls", "4\r\nhalf\r\n"), ("breaks the rules", "4\r\nhalf\r\nno chunk\r\n")] {
+        let mut client = keel.client();
+        client.send("POST / HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n").head();
+        assert_eq!(client.some().unwrap(), b"half");
+        client.send(body);
+        assert!(client.try_response().is_err(), "{what}");
+        keel.comes_to_rest();
+        assert_eq!(keel.view(&backend).failures, [], "a request that {what}");
+    }
+    assert_eq!(keel.get("/").text(), "halfwhole!", "not ejected");
+}
+
+#[test]
+fn a_request_that_its_client_leaves_unfinished_ends_although_the_answer_has_begun() {
+    let beginning = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf";
+    let backend = upstream(vec![Step::Send(beginning.into()), Step::Stall]);
+    let keel = Keel::serve(pool(&[&backend]).set("timeouts", "{stream_idle: 1h}"));
+    let mut client = keel.client();
+    client.send("POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 8\r\n\r\nhalf").head();
+    drop(client);
+    keel.comes_to_rest();
+    assert_eq!(keel.view(&backend).failures, []);
 }
 
 #[test]
