@@ -4,6 +4,7 @@ mod dashboard;
 mod face;
 mod failure;
 mod outputs;
+mod service_manager;
 mod session;
 mod signals;
 
@@ -21,6 +22,16 @@ use self::session::Plan;
 use crate::cli::{Cli, Verb};
 use crate::config::{self, Loaded};
 use crate::demo::Demo;
+use crate::verbs;
+
+/// Answers a shell that asks how a command line goes on; `None` when none does. Must come first of all.
+pub fn complete() -> Option<ExitCode> {
+    match verbs::complete::answer() {
+        Ok(false) => None,
+        Ok(true) => Some(ExitCode::SUCCESS),
+        Err(error) => Some(Failure::new(error).report(io::stderr())),
+    }
+}
 
 /// Does what the command line says.
 pub fn run(cli: Cli) -> ExitCode {
@@ -29,20 +40,17 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn act(Cli { options, verb }: Cli) -> Result<ExitCode, Failure> {
-    let load = || config::load(&options.config).map_err(|problems| Failure::config(&problems));
+    let load = || config::load(options.config_file()).map_err(|problems| Failure::config(&problems));
     match verb.unwrap_or(Verb::Run) {
         Verb::Run => session::run(Plan::new(load()?, Face::for_this_terminal()), &options),
         Verb::Serve => session::run(Plan::new(load()?, Face::Stderr), &options),
-        Verb::Check => check(&options.config, &load()?),
+        Verb::Check => check(options.config_file(), &load()?),
         Verb::Demo(wishes) => {
             let demo = Demo::start(wishes, random()).map_err(|error| Failure::io("cannot start the demo's backends", &error))?;
             session::run(Plan::demo(demo, Face::for_this_terminal()), &options)
         }
-        Verb::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "evenkeel", &mut script);
-            print(|out| out.write_all(&script))
-        }
+        Verb::Live(verb) => Ok(verbs::run(verb, &options).map(|()| ExitCode::SUCCESS)?),
+        Verb::Completions { shell } => print(|out| verbs::complete::write_script(shell, out)),
         Verb::Man => print(|out| clap_mangen::Man::new(Cli::command()).render(out)),
     }
 }

@@ -11,6 +11,7 @@ pub mod histogram;
 pub mod keel;
 pub mod lease;
 pub mod meter;
+pub mod overrides;
 pub mod picker;
 pub mod pool;
 pub mod retry_budget;

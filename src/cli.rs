@@ -1,11 +1,15 @@
 //! What the user typed: no I/O and nothing derived.
 
+mod live;
+
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub use self::live::{Down, Drain, Events, Forced, Live, Name, Status, Strategy, Terms, Then, Up, Wanted, Weight};
+use crate::client::Address;
 use crate::tui::theme::{Depth, Look};
 
 /// The command line.
@@ -24,15 +28,25 @@ const AFTER_HELP: &str = "\
 Without a command, `run` is meant. To look around without a config: evenkeel demo
 
 Signals: SIGINT and SIGTERM finish what is in flight and exit; a second one cuts it.
-Exit codes: 0 done, 1 failed at run time, 2 wrong usage or invalid config, 130 cut by a second signal.";
+Exit codes: 0 done, 1 failed at run time, refused or out of time, 2 wrong usage or invalid config, 130 cut by a second
+signal or, for a verb on a running instance, interrupted.";
 
 /// What holds for every verb.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
-    /// The config file
-    #[arg(short, long, value_name = "FILE", global = true, default_value = "config.yaml")]
-    pub config: PathBuf,
-    /// Look, but change nothing: the dashboard refuses every key that would
+    /// The config file [default: config.yaml]
+    #[arg(short, long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+    /// Where the running instance answers: host:port or unix:PATH [default: as the config says]
+    #[arg(long, value_name = "ADDR", global = true)]
+    pub admin: Option<Address>,
+    /// The file with the running instance's token [default: as the config says]
+    #[arg(long, value_name = "FILE", global = true, env = "EVENKEEL_TOKEN_FILE")]
+    pub token_file: Option<PathBuf>,
+    /// Print what the running instance answers, as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Look, but change nothing: keys and verbs that would are refused
     #[arg(long, global = true)]
     pub read_only: bool,
     /// How many colours the dashboard uses
@@ -49,6 +63,13 @@ pub struct Options {
     pub log_file: Option<PathBuf>,
 }
 
+impl Options {
+    /// The config file, named or not.
+    pub fn config_file(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new("config.yaml"))
+    }
+}
+
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Verb {
@@ -60,7 +81,10 @@ pub enum Verb {
     Check,
     /// The same over built-in backends and built-in traffic: no config, no network
     Demo(Demo),
-    /// Print a completion script
+    /// Something on a running instance.
+    #[command(flatten)]
+    Live(Live),
+    /// Print a completion script; it asks the running instance for the names of pools and backends
     Completions {
         /// For which shell
         shell: Shell,
@@ -106,7 +130,7 @@ mod tests {
     fn nothing_means_run_with_config_yaml() {
         let cli = parse("evenkeel").unwrap();
         assert!(cli.verb.is_none());
-        assert_eq!(cli.options.config, PathBuf::from("config.yaml"));
+        assert_eq!(cli.options.config_file(), Path::new("config.yaml"));
         assert_eq!((cli.options.color, cli.options.theme), (Depth::Auto, Look::Auto));
     }
 
@@ -115,7 +139,7 @@ mod tests {
         for line in ["evenkeel -c a.yaml --color 256 serve", "evenkeel serve --color 256 --config a.yaml"] {
             let cli = parse(line).unwrap();
             assert!(matches!(cli.verb, Some(Verb::Serve)));
-            assert_eq!((cli.options.config, cli.options.color), (PathBuf::from("a.yaml"), Depth::Indexed));
+            assert_eq!((cli.options.config_file(), cli.options.color), (Path::new("a.yaml"), Depth::Indexed));
         }
     }
 

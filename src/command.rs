@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::balance::backend::{BackendId, Mode};
 use crate::balance::strategy::StrategyKind;
+use crate::clock::for_humans;
 
 /// Heaviest weight.
 pub const MAX_WEIGHT: u32 = 256;
@@ -24,6 +25,8 @@ pub enum Command {
         mode: Mode,
         /// Break the running requests.
         cut: bool,
+        /// With `Mode::Drain` only: switch it off by itself afterwards.
+        then_down: Option<ThenDown>,
     },
     /// Set a backend's weight, 0..=[`MAX_WEIGHT`]; `None` goes back to the configured one.
     SetWeight {
@@ -47,11 +50,28 @@ pub enum Command {
     Reload,
 }
 
+/// How a drain ends by itself: in `down`, when nothing is in flight any more or when its time is over.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThenDown {
+    /// Milliseconds after which the backend goes down with requests in flight; `None` = waits for the last of them.
+    pub after_ms: Option<u64>,
+    /// Break those requests then.
+    pub cut: bool,
+}
+
 impl fmt::Display for Command {
     /// The command as one would type it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::SetMode { backend, mode, cut } => write!(f, "{mode} {backend}{}", if *cut { " --cut" } else { "" }),
+            Self::SetMode { backend, mode, cut, then_down } => {
+                write!(f, "{mode} {backend}")?;
+                if let Some(ThenDown { after_ms, .. }) = then_down {
+                    after_ms.map_or(Ok(()), |ms| write!(f, " --wait {}", for_humans(ms)))?;
+                    f.write_str(" --then down")?;
+                }
+                let cut = *cut || then_down.is_some_and(|then| then.cut);
+                f.write_str(if cut { " --cut" } else { "" })
+            }
             Self::SetWeight { backend, weight: Some(weight) } => write!(f, "weight {backend} {weight}"),
             Self::SetWeight { backend, weight: None } => write!(f, "weight {backend} configured"),
             Self::SetStrategy { pool, strategy: Some(strategy) } => write!(f, "strategy {pool} {strategy}"),
@@ -157,15 +177,40 @@ pub struct Terms {
     pub reason: Option<Arc<str>>,
 }
 
+impl Terms {
+    /// Longest reason, in bytes.
+    pub const MAX_REASON: usize = 500;
+}
+
+/// A name that nobody has, and the one that was probably meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown<T> {
+    /// What was written.
+    pub name: T,
+    /// What is most like it, if anything is.
+    pub near: Option<T>,
+}
+
+impl<T: fmt::Display> fmt::Display for Unknown<T> {
+    /// `web/api-33; did you mean web/api-3?`
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.name)?;
+        self.near.as_ref().map_or(Ok(()), |near| write!(f, "; did you mean {near}?"))
+    }
+}
+
 /// Why a command was refused. Nothing has changed then.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CommandError {
     /// No such pool.
     #[error("there is no pool {0}")]
-    NoPool(Arc<str>),
+    NoPool(Unknown<Arc<str>>),
     /// No such backend.
     #[error("there is no backend {0}")]
-    NoBackend(BackendId),
+    NoBackend(Unknown<BackendId>),
+    /// The terms make no sense.
+    #[error("{0}")]
+    Terms(String),
     /// Weight out of range.
     #[error("weight {0} is out of range; 0 to {MAX_WEIGHT} is allowed")]
     Weight(u32),
@@ -238,5 +283,15 @@ mod tests {
         for text in ["", "cli", "cli:", "dashboard:alice", "cli:a b", "cli:\u{1b}[2J", "root:alice", &long] {
             text.parse::<Origin>().unwrap_err();
         }
+    }
+    #[test]
+    fn a_command_reads_as_it_is_typed() {
+        let set =
+            |mode, cut, then_down| Command::SetMode { backend: BackendId::new("web", "a"), mode, cut, then_down }.to_string();
+        assert_eq!(set(Mode::Up, false, None), "up web/a");
+        assert_eq!(set(Mode::Down, true, None), "down web/a --cut");
+        assert_eq!(set(Mode::Drain, false, Some(ThenDown::default())), "drain web/a --then down");
+        let timed = ThenDown { after_ms: Some(90_000), cut: true };
+        assert_eq!(set(Mode::Drain, false, Some(timed)), "drain web/a --wait 1m30s --then down --cut");
     }
 }

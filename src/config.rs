@@ -29,6 +29,7 @@ use rustix::process::{Resource, getrlimit};
 use crate::balance::pool::Settings;
 
 pub use self::load::{load, parse, parse_str};
+pub use self::value::span;
 
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +40,10 @@ pub struct Config {
     pub workers: usize,
     /// Where the admin API listens; `None` = nowhere.
     pub admin: Option<AdminListen>,
+    /// A line for each request; `None` = nowhere.
+    pub access_log: Option<AccessLog>,
+    /// Where overrides survive a restart; `None` = nowhere.
+    pub state_file: Option<PathBuf>,
     /// What to do when the dashboard's terminal disappears.
     pub on_hangup: OnHangup,
     /// How long requests in flight may take to finish at shutdown.
@@ -60,6 +65,55 @@ pub enum AdminListen {
     Tcp(SocketAddr),
     /// `unix:PATH`.
     Unix(PathBuf),
+}
+
+/// Where a line is written for each request, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessLog {
+    /// Where.
+    pub target: LogTarget,
+    /// How.
+    pub format: LogFormat,
+    /// What to do when lines come faster than they can be written.
+    pub when_full: WhenFull,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogTarget {
+    /// To the end of a file.
+    File(PathBuf),
+    /// To standard output.
+    Stdout,
+}
+
+impl fmt::Display for LogTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Stdout => f.write_str("stdout"),
+        }
+    }
+}
+
+/// How a line of the access log looks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// As Apache and nginx write it.
+    #[default]
+    Combined,
+    /// One JSON object.
+    Json,
+}
+
+/// What to do when lines come faster than they can be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenFull {
+    /// Lose lines, and count them.
+    #[default]
+    Drop,
+    /// Lose none: let new requests wait.
+    Block,
 }
 
 /// What to do when the dashboard's terminal disappears.

@@ -9,6 +9,7 @@
 //! | [`health_check`], one per backend | verdict |
 //! | [`outlier`] | ejection |
 //! | [`sampler`] | snapshots |
+//! | [`state_file`] | that file |
 //! | [`admin`] | - |
 
 pub mod admin;
@@ -21,6 +22,7 @@ pub mod health_check;
 pub mod outlier;
 pub mod phase;
 pub mod sampler;
+pub mod state_file;
 
 use std::hash::{BuildHasher, RandomState};
 use std::iter;
@@ -37,6 +39,7 @@ use self::health_check::{Checks, Register};
 use self::outlier::Detector;
 use self::phase::PhaseWatch;
 use self::sampler::{Sampler, Sources};
+use self::state_file::StateFile;
 use crate::balance::pool::Pool;
 use crate::balance::snapshot::Snapshot;
 use crate::clock;
@@ -45,6 +48,7 @@ use crate::config::{Config, PoolConfig};
 use crate::event::{Event, EventBus};
 use crate::shutdown::Shutdown;
 use crate::tally::{Report, Tally};
+use crate::telemetry::access_log::Losses;
 
 /// Commands that may wait for the desk.
 const INBOX: usize = 64;
@@ -64,6 +68,8 @@ pub struct Setup {
     pub tally: Arc<Tally>,
     /// What the data plane notices.
     pub reports: mpsc::Receiver<Report>,
+    /// What the access log loses.
+    pub losses: Arc<Losses>,
     /// The bound addresses that will take traffic.
     pub listen: Vec<SocketAddr>,
 }
@@ -89,7 +95,7 @@ pub struct Control {
 /// # Errors
 /// The admin API cannot listen. Nothing has been started then.
 pub async fn start(setup: Setup) -> Result<Control, BindError> {
-    let Setup { config, pools, bus, shutdown, tally, reports, listen } = setup;
+    let Setup { config, pools, bus, shutdown, tally, reports, losses, listen } = setup;
     let bound = match &config.admin {
         Some(listen) => Some(admin::Bound::bind(listen).await?),
         None => None,
@@ -100,13 +106,21 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     pools.iter().for_each(|pool| _ = pool.refresh(clock::now()));
 
     let admin = bound.as_ref().map(ToString::to_string);
+    let leaving = shutdown.draining().child_token();
     let phase = PhaseWatch::new(shutdown);
     let checks = register(&config, &pools);
     let listen: Vec<_> = listen.iter().map(ToString::to_string).collect();
     let mut tasks = Tasks::default();
 
     let (desk, asks) = mpsc::channel(INBOX);
-    tasks.spawn(ControlDesk::new(Arc::clone(&pools), bus.clone()).run(asks));
+    let mut control_desk = ControlDesk::new(Arc::clone(&pools), bus.clone());
+    let book = control_desk.book();
+    if let Some(path) = &config.state_file {
+        let file = StateFile::new(path.clone(), bus.clone());
+        control_desk.restore(file.load(clock::unix_ms()));
+        tasks.set.spawn(file.keep(book.clone(), leaving));
+    }
+    tasks.spawn(control_desk.run(asks));
 
     let (recovered, recoveries) = mpsc::unbounded_channel();
     for pool in &*pools {
@@ -116,7 +130,8 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     }
     tasks.spawn(Detector::new(&pools, checks.clone(), bus.clone()).run(reports, recoveries));
 
-    let sources = Sources { listen: listen.clone(), workers: config.workers, phase: phase.clone(), tally, bus: bus.clone() };
+    let sources =
+        Sources { listen: listen.clone(), workers: config.workers, phase: phase.clone(), tally, losses, book, bus: bus.clone() };
     let configured = iter::zip(&config.pools, &*pools);
     let mut sampler = Sampler::new(sources, configured, &checks, clock::now());
     let (publisher, snapshots) = watch::channel(Arc::new(sampler.sample(clock::now())));

@@ -50,7 +50,7 @@ impl Demo {
         let mut backends = Vec::new();
         let mut sites = Vec::new();
         for (name, temper) in Temper::cast(usize::from(wishes.backends)) {
-            let site = Backend::reserve(name.clone(), temper, Arc::clone(&dice))?;
+            let site = Backend::open(name.clone(), temper, Arc::clone(&dice))?;
             backends.push((name, temper, site.address()));
             sites.push(site);
         }
@@ -67,6 +67,8 @@ impl Demo {
             listen: vec![self.wishes.listen],
             workers: thread::available_parallelism().map_or(1, usize::from),
             admin: Some(AdminListen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))),
+            access_log: None,
+            state_file: None,
             on_hangup: OnHangup::Drain,
             shutdown_grace: Duration::from_secs(10),
             limits: Limits::default(),

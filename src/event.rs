@@ -10,7 +10,7 @@ use tokio::sync::broadcast;
 use crate::balance::backend::{BackendId, Mode, Verdict};
 use crate::balance::meter::Failure;
 use crate::balance::strategy::StrategyKind;
-use crate::clock;
+use crate::clock::{self, for_humans};
 use crate::command::Origin;
 
 /// Something that happened.
@@ -113,6 +113,18 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         for_ms: Option<u64>,
     },
+    /// A command was refused; nothing has changed.
+    Refused {
+        /// The command, as one would type it.
+        command: String,
+        /// Who asked.
+        by: Origin,
+        /// Why it was refused.
+        why: String,
+        /// Why it was asked for, in the operator's words.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<Arc<str>>,
+    },
     /// A draining or switched-off backend has no request left.
     Drained {
         /// Which.
@@ -167,6 +179,13 @@ pub enum Event {
         cause: String,
         /// How many.
         times: u64,
+    },
+    /// Lines of the access log were lost (told once a second at most).
+    LogLinesLost {
+        /// How many.
+        lines: u64,
+        /// Why.
+        why: String,
     },
     /// A task panicked: a bug. The request is lost, the proxy goes on.
     Panicked {
@@ -223,7 +242,9 @@ impl Event {
             Self::CheckTurned { passed: false, .. }
             | Self::AttemptsFailed { .. }
             | Self::AnsweredItself { .. }
+            | Self::LogLinesLost { .. }
             | Self::ConfigWarning { .. }
+            | Self::Refused { .. }
             | Self::ShutdownBegan { .. } => Severity::Warning,
             Self::ShutdownEnded { cut } if *cut > 0 => Severity::Warning,
             Self::Note { severity, .. } => *severity,
@@ -260,13 +281,18 @@ impl fmt::Display for Event {
             Self::HealthChanged { backend, from, to, detail } => write!(f, "{backend} {from} -> {to}: {detail}"),
             Self::ModeChanged { backend, from, to, by, reason, for_ms, in_flight, cut } => {
                 let cut = if *cut { " cut" } else { "" };
-                write!(f, "{backend} {from} -> {to} by {by}, {in_flight} in flight{cut}{}", Terms(reason, *for_ms))
+                let change = Change(from, to);
+                write!(f, "{backend} {change} by {by}, {in_flight} in flight{cut}{}", Terms(reason, *for_ms))
             }
             Self::WeightChanged { backend, from, to, by, reason, for_ms } => {
-                write!(f, "{backend} weight {from} -> {to} by {by}{}", Terms(reason, *for_ms))
+                write!(f, "{backend} weight {} by {by}{}", Change(from, to), Terms(reason, *for_ms))
             }
             Self::StrategyChanged { pool, from, to, by, reason, for_ms } => {
-                write!(f, "{pool} strategy {from} -> {to} by {by}{}", Terms(reason, *for_ms))
+                write!(f, "{pool} strategy {} by {by}{}", Change(from, to), Terms(reason, *for_ms))
+            }
+            Self::Refused { command, by, why, reason } => {
+                let reason = reason.as_ref().map(|reason| format!(" ({reason})")).unwrap_or_default();
+                write!(f, "refused to {by}: {command}{reason}: {why}")
             }
             Self::Drained { backend } => write!(f, "{backend} drained: nothing in flight"),
             Self::Ejected { backend, failures, for_ms } => {
@@ -287,6 +313,8 @@ impl fmt::Display for Event {
                 write!(f, "answered {status}: {cause}")?;
                 if *times > 1 { write!(f, " (x{times})") } else { Ok(()) }
             }
+            Self::LogLinesLost { lines: 1, why } => write!(f, "access log: 1 line lost: {why}"),
+            Self::LogLinesLost { lines, why } => write!(f, "access log: {lines} lines lost: {why}"),
             Self::Panicked { message } => write!(f, "a task panicked (a bug in evenkeel): {message}"),
             Self::ShutdownBegan { reason, grace_ms, in_flight } => {
                 write!(f, "shutting down ({reason}): {in_flight} in flight, {} s to finish", grace_ms.div_ceil(1000))
@@ -299,6 +327,16 @@ impl fmt::Display for Event {
     }
 }
 
+/// From which value to which. The same twice: only the terms have changed.
+struct Change<'a, T>(&'a T, &'a T);
+
+impl<T: fmt::Display + PartialEq> fmt::Display for Change<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(from, to) = self;
+        if from == to { write!(f, "stays {to}") } else { write!(f, "{from} -> {to}") }
+    }
+}
+
 /// Why something was changed, and for how long.
 struct Terms<'a>(&'a Option<Arc<str>>, Option<u64>);
 
@@ -308,19 +346,6 @@ impl fmt::Display for Terms<'_> {
             write!(f, ", for {}", for_humans(ms))?;
         }
         self.0.as_ref().map_or(Ok(()), |reason| write!(f, ": {reason}"))
-    }
-}
-
-/// A span of time in its two largest units: `90 s` is `1m30s`. Below a second it rounds up to one.
-fn for_humans(ms: u64) -> String {
-    let seconds = ms.div_ceil(1000);
-    let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    match (hours, minutes, seconds) {
-        (0, 0, s) => format!("{s}s"),
-        (0, m, 0) => format!("{m}m"),
-        (0, m, s) => format!("{m}m{s}s"),
-        (h, 0, _) => format!("{h}h"),
-        (h, m, _) => format!("{h}h{m}m"),
     }
 }
 

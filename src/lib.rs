@@ -16,10 +16,10 @@
 //! |---|---|---|
 //! | 0 | [`balance`] | tokio, hyper, ratatui, any clock |
 //! | 1 | [`config`], [`event`], [`command`], [`shutdown`], [`clock`], [`shortage`], [`tally`] | hyper, ratatui |
-//! | 2 | [`telemetry`] | ratatui |
+//! | 2 | [`telemetry`], [`client`] | ratatui |
 //! | 3 | [`proxy`] and [`control`], strangers to each other | tui |
 //! | 4 | [`tui`] | hyper, proxy, control |
-//! | 5 | [`demo`], [`cli`], [`app`] | |
+//! | 5 | [`demo`], [`cli`], [`verbs`], [`app`] | |
 
 pub mod balance;
 
@@ -31,6 +31,7 @@ pub mod shortage;
 pub mod shutdown;
 pub mod tally;
 
+pub mod client;
 pub mod telemetry;
 
 pub mod control;
@@ -44,3 +45,4 @@ pub mod tui;
 pub mod app;
 pub mod cli;
 pub mod demo;
+pub mod verbs;

@@ -7,6 +7,9 @@ use evenkeel::cli::Cli;
 use evenkeel::{app, clock};
 
 fn main() -> ExitCode {
+    if let Some(code) = app::complete() {
+        return code;
+    }
     clock::now();
     app::run(Cli::parse())
 }

@@ -17,6 +17,7 @@ use crate::balance::pool::Pool;
 use crate::config::Config;
 use crate::shutdown::Shutdown;
 use crate::tally::{Reports, Tally};
+use crate::telemetry::access_log::Pen;
 
 mod accept;
 mod answered;
@@ -30,6 +31,7 @@ mod handler;
 mod headers;
 #[cfg(feature = "internals")]
 pub mod internals;
+mod log;
 mod memory;
 mod queue;
 mod request;
@@ -60,6 +62,8 @@ pub struct Setup {
     pub tally: Arc<Tally>,
     /// Where it reports.
     pub reports: Reports,
+    /// Where requests are logged: a pen for each worker, or none.
+    pub pens: Vec<Pen>,
     /// When it stops.
     pub shutdown: Shutdown,
     /// Differs from process to process.
@@ -112,7 +116,8 @@ impl Bound {
     /// # Errors
     /// The system has no thread left.
     pub fn start(self, setup: Setup) -> io::Result<Proxy> {
-        let Setup { config, pools, tally, reports, shutdown, seed } = setup;
+        let Setup { config, pools, tally, reports, pens, shutdown, seed } = setup;
+        let mut pens = pens.into_iter();
         let (senders, inboxes): (Vec<_>, Vec<_>) = self.listeners.iter().map(|_| mpsc::unbounded_channel()).unzip();
         let peers: Arc<[_]> = senders.into();
         let mut workers = Vec::new();
@@ -123,6 +128,7 @@ impl Bound {
                 pools: pools.clone(),
                 tally: Arc::clone(&tally),
                 reports: reports.clone(),
+                log: pens.next(),
                 shutdown: shutdown.clone(),
                 listeners,
                 inbox,

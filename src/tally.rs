@@ -89,6 +89,30 @@ impl Cause {
         }
     }
 
+    /// The cause in a word, for logs and metrics.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::LastRecipient => "last_recipient",
+            Self::BadRequest => "bad_request",
+            Self::NoPool => "no_pool",
+            Self::Method => "method",
+            Self::RequestTimeout => "request_timeout",
+            Self::UriTooLong => "uri_too_long",
+            Self::HeadTooLarge => "head_too_large",
+            Self::ConnectFailed => "connect_failed",
+            Self::Broken => "backend_broke",
+            Self::BadAnswer => "bad_answer",
+            Self::NoneEligible => "none_eligible",
+            Self::QueueFull => "queue_full",
+            Self::QueueTimeout => "queue_timeout",
+            Self::Shortage => "shortage",
+            Self::Cut => "cut",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::HeadTimeout => "head_timeout",
+            Self::Bug => "bug",
+        }
+    }
+
     /// The cause in words, for clients and operators alike. Says nothing of the request itself.
     pub const fn words(self) -> &'static str {
         match self {

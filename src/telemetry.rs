@@ -1,7 +1,9 @@
-//! Event lines: what happened, as text for terminals, pipes and log files.
+//! What leaves the process as text: event lines here and in [`line`], the access log, metrics for Prometheus.
 //!
-//! Each destination has a thread and a subscription of its own, so a stalled pipe delays neither the proxy nor the log file.
+//! Each destination of event lines has a thread and a subscription of its own, so a stalled pipe delays neither the proxy nor the
+//! log file.
 
+pub mod access_log;
 pub mod line;
 pub mod log_file;
 

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::config::Problem;
+use crate::verbs;
 
 /// Exit code: failed at run time.
 pub(super) const FAILED: u8 = 1;
@@ -24,6 +25,11 @@ impl Failure {
     /// Something could not be done.
     pub(super) fn new(what: impl Display) -> Self {
         Self { lines: vec![format!("evenkeel: {what}")], code: FAILED }
+    }
+
+    /// What the config asks for cannot be had in this run.
+    pub(super) fn unfit(what: impl Display) -> Self {
+        Self { code: INVALID, ..Self::new(what) }
     }
 
     /// The system said no to something.
@@ -48,6 +54,19 @@ impl Failure {
             let _ = writeln!(out, "{line}");
         }
         ExitCode::from(self.code)
+    }
+}
+
+impl From<verbs::Failure> for Failure {
+    fn from(failure: verbs::Failure) -> Self {
+        let (line, code) = match failure {
+            verbs::Failure::Failed(what) => (what, FAILED),
+            verbs::Failure::Usage(what) => (what, INVALID),
+            verbs::Failure::Invalid(lines) => return Self { lines, code: INVALID },
+            verbs::Failure::Interrupted(None) => return Self { lines: Vec::new(), code: CUT },
+            verbs::Failure::Interrupted(Some(how)) => (how, CUT),
+        };
+        Self { lines: vec![format!("evenkeel: {line}")], code }
     }
 }
 

@@ -20,6 +20,7 @@ use super::face::Face;
 use super::failure::Failure;
 use super::outputs::Outputs;
 use super::random;
+use super::service_manager::ServiceManager;
 use super::signals::Signals;
 use crate::balance::Millis;
 use crate::balance::pool::{Pool, Settings};
@@ -103,7 +104,8 @@ impl Session {
         let Plan { config, warnings, face, demo } = plan;
         let (config, bus, shutdown) = (Arc::new(config), EventBus::default(), Shutdown::default());
         tui::install_panic_hook(bus.clone());
-        let outputs = Outputs::open(&bus, options.log_file.as_deref(), face)?;
+        let mut outputs = Outputs::open(&bus, options.log_file.as_deref(), face)?;
+        let pens = outputs.open_access_log(config.access_log.as_ref(), config.workers, face)?;
         let events = bus.subscribe();
 
         let pools: Arc<[_]> = config.pools.iter().map(|pool| new_pool(pool.balance.clone(), config.workers)).collect();
@@ -118,6 +120,7 @@ impl Session {
             shutdown: shutdown.clone(),
             tally: Arc::clone(&tally),
             reports: reported,
+            losses: outputs.losses(),
             listen: addresses.clone(),
         });
         let control = control.await.map_err(Failure::new)?;
@@ -126,6 +129,7 @@ impl Session {
             pools: pools.to_vec(),
             tally,
             reports,
+            pens,
             shutdown: shutdown.clone(),
             seed: random(),
         });
@@ -135,6 +139,9 @@ impl Session {
             bus.publish(Event::ConfigWarning { problem: warning.to_string() });
         }
         control.set_serving();
+        if face == Face::Stderr {
+            inform_service_manager(&bus, &control);
+        }
         if let Some(demo) = demo {
             invite(addresses[0], face, &bus);
             let sent = demo.send_traffic(addresses[0], random(), shutdown.draining().clone());
@@ -198,6 +205,18 @@ fn new_pool(settings: Settings, workers: usize) -> Arc<Pool> {
     let pool = Arc::new(Pool::new(settings, workers, random()));
     pool.refresh(clock::now());
     pool
+}
+
+/// Keeps the service manager informed, if there is one.
+fn inform_service_manager(bus: &EventBus, control: &Control) {
+    match ServiceManager::from_env() {
+        Ok(Some(manager)) => drop(tokio::spawn(manager.inform(bus.subscribe(), control.snapshots.clone()))),
+        Ok(None) => {}
+        Err(error) => {
+            let text = format!("the service manager cannot be told that this is ready: {error}");
+            bus.publish(Event::Note { text, severity: Severity::Warning });
+        }
+    }
 }
 
 /// Tells where the demo's proxy is, so that others can join in.

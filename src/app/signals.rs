@@ -14,7 +14,7 @@ pub(super) enum Wish {
     Hangup,
     /// SIGTSTP: stand still.
     Suspend,
-    /// SIGUSR1: open the log file anew.
+    /// SIGUSR1: open the log files anew.
     ReopenLog,
 }
 

@@ -51,6 +51,9 @@ pub struct Snapshot {
     pub connections_total: u64,
     /// Events that slow subscribers have lost since the start.
     pub events_dropped: u64,
+    /// Lines that the access log has lost since the start.
+    #[serde(default)]
+    pub log_lines_lost: u64,
     /// Answers that evenkeel gave itself since the start before a pool was found: cause in words, count. Only those that
     /// happened.
     #[serde(default)]
@@ -119,6 +122,23 @@ pub struct Override {
     /// Until when, milliseconds since the Unix epoch; `None` = until it is changed again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until_unix_ms: Option<u64>,
+}
+
+/// How a backend empties, or has emptied, after the operator took it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrainView {
+    /// Since when, milliseconds since the Unix epoch.
+    pub since_unix_ms: u64,
+    /// Requests in flight when it began.
+    pub began_with: u32,
+    /// Milliseconds until it is empty if requests go on ending at this pace; 0 once it is, `None` while none has ended.
+    pub eta_ms: Option<u64>,
+    /// Whether it goes down by itself: when it is empty, and at the deadline at the latest.
+    pub then_down: bool,
+    /// When it goes down even with requests in flight, milliseconds since the Unix epoch.
+    pub deadline_unix_ms: Option<u64>,
+    /// Whether those requests are cut then.
+    pub cut: bool,
 }
 
 /// One pool.
@@ -222,6 +242,12 @@ pub struct BackendView {
     pub max_in_flight: Option<u32>,
     /// Requests being served.
     pub in_flight: u32,
+    /// How long the oldest of them has been running, in milliseconds, to about a second.
+    #[serde(default)]
+    pub oldest_ms: Option<u64>,
+    /// While the mode is not `up`: how it empties.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain: Option<DrainView>,
     /// Finished requests per second, over the last 5 s.
     pub rps: f64,
     /// Requests it has ever been given.

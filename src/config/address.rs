@@ -1,4 +1,4 @@
-//! Names and addresses: listeners, backend urls, hosts, paths, networks, header names.
+//! Names and addresses: listeners, backend urls, hosts, paths, networks, header names, log files.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use ipnet::IpNet;
 
 use super::node::Node;
 use super::value::{Parsed, nearest};
-use super::{AdminListen, HashKey, HostPattern};
+use super::{AdminListen, HashKey, HostPattern, LogTarget};
 
 /// Longest name of a pool or backend.
 const LONGEST_NAME: usize = 64;
@@ -62,6 +62,23 @@ pub(super) fn admin(node: &Node) -> Parsed<AdminListen> {
         Err(format!(
             "{address} can be reached from other machines, and the admin API has no tokens yet; write a loopback address such as 127.0.0.1:9900, or unix:PATH"
         ))
+    }
+}
+
+/// `stdout`, or a file.
+pub(super) fn log_target(node: &Node) -> Parsed<LogTarget> {
+    match node {
+        Node::Text(text) if text == "stdout" => Ok(LogTarget::Stdout),
+        Node::Text(text) if !text.is_empty() && !text.ends_with('/') && !text.contains('\0') => Ok(LogTarget::File(text.into())),
+        _ => Err(format!("{node} is no path of a file; write one such as access.log, or stdout")),
+    }
+}
+
+/// Where a file is, or is to be.
+pub(super) fn file(node: &Node) -> Parsed<PathBuf> {
+    match node {
+        Node::Text(text) if !text.is_empty() && !text.ends_with('/') && !text.contains('\0') => Ok(PathBuf::from(text)),
+        _ => Err(format!("{node} is no path of a file; write one such as /var/lib/evenkeel/state.json")),
     }
 }
 
@@ -226,6 +243,12 @@ mod tests {
             admin,
             &["0.0.0.0:9900", ":9900", "10.0.0.1:1", "[::]:1", "unix:", "unix", &format!("unix:/{}", "x".repeat(107))],
         );
+    }
+
+    #[test]
+    fn files() {
+        assert_eq!(file(&node("state.json")), Ok("state.json".into()));
+        refuses(file, &["", "/var/lib/", "a\0b"]);
     }
 
     #[test]

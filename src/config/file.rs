@@ -2,14 +2,17 @@
 //! [`super::pool`].
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::address::{admin, network, socket};
+use super::address::{admin, file, log_target, network, socket};
 use super::node::Node;
 use super::pool::{self, Routes};
 use super::reader::{Section, Value};
 use super::value::{auto_or, choice, duration, size, time, whole};
-use super::{AdminListen, ClientTimeouts, Config, Limits, OnHangup, PoolConfig, apps, auto_workers};
+use super::{
+    AccessLog, AdminListen, ClientTimeouts, Config, Limits, LogFormat, OnHangup, PoolConfig, WhenFull, apps, auto_workers,
+};
 
 const KIB: usize = 1 << 10;
 const MIB: usize = 1 << 20;
@@ -25,6 +28,8 @@ pub(super) fn config(root: &Value<'_>) -> Option<Config> {
         listen: listen(top, &mut taken),
         workers: top.value("workers", auto_or(auto_workers(), whole(1..=256)), auto_workers()),
         admin: admin_listen(top, &mut taken),
+        access_log: access_log(top),
+        state_file: state_file(top),
         on_hangup: top.value("on_hangup", choice(&[("drain", OnHangup::Drain), ("serve", OnHangup::Serve)]), OnHangup::Drain),
         shutdown_grace: top.section("shutdown", |shutdown| shutdown.value("grace", duration, Duration::from_secs(30))),
         limits: top.section("limits", limits),
@@ -106,6 +111,26 @@ fn admin_listen(top: &Section<'_>, taken: &mut Taken) -> Option<AdminListen> {
         }
         Some(listen)
     })?
+}
+
+/// A path alone, or a group of keys with one.
+fn access_log(top: &Section<'_>) -> Option<AccessLog> {
+    let (format, when_full) = (LogFormat::default(), WhenFull::default());
+    let written = top.get("access_log").filter(|value| *value.node() != Node::Null)?;
+    if let Node::Text(_) = written.node() {
+        return written.read(log_target).map(|target| AccessLog { target, format, when_full });
+    }
+    written.section(|section| {
+        let path = section.required("path", "a file such as access.log, or stdout");
+        let formats = choice(&[("combined", LogFormat::Combined), ("json", LogFormat::Json)]);
+        let policies = choice(&[("drop", WhenFull::Drop), ("block", WhenFull::Block)]);
+        let (format, when_full) = (section.value("format", formats, format), section.value("when_full", policies, when_full));
+        Some(AccessLog { target: path?.read(log_target)?, format, when_full })
+    })?
+}
+
+fn state_file(top: &Section<'_>) -> Option<PathBuf> {
+    top.get("state_file").filter(|value| *value.node() != Node::Null)?.read(file)
 }
 
 fn limits(section: &Section<'_>) -> Limits {

@@ -47,6 +47,7 @@ fn the_sample_shows_every_key() {
     let unknown = "
         x: 1
         admin: {x: 1}
+        access_log: {x: 1}
         shutdown: {x: 1}
         limits: {x: 1}
         timeouts: {x: 1}
@@ -55,7 +56,7 @@ fn the_sample_shows_every_key() {
     let problems = problems(unknown);
     let schemas: Vec<&str> =
         problems.iter().filter_map(|problem| problem.split_once("allowed: ")).map(|(_, keys)| keys).collect();
-    assert_eq!(schemas.len(), 12, "{problems:#?}");
+    assert_eq!(schemas.len(), 13, "{problems:#?}");
     for key in schemas.iter().flat_map(|keys| keys.split(", ")).filter(|key| *key != "apps") {
         assert!(SAMPLE.contains(&format!("{key}: ")) || SAMPLE.contains(&format!("{key}:\n")), "{key}");
     }
@@ -68,6 +69,7 @@ fn every_key_is_understood() {
         listen: ['127.0.0.1:80', '[::1]:0', ':8080']
         workers: 3
         admin: {listen: 'unix:/run/evenkeel.sock'}
+        state_file: /var/lib/evenkeel/state.json
         on_hangup: serve
         shutdown: {grace: 0s}
         limits: {max_connections: 5, header_bytes: 8KiB, headers: 7, uri_bytes: 512B}
@@ -94,10 +96,23 @@ fn every_key_is_understood() {
 }
 
 #[test]
+fn an_access_log_is_a_path_or_a_group() {
+    let log = |value: &str| config(&format!("access_log: {value}\npools: [{{name: a, backends: ['http://a:1']}}]")).access_log;
+    let to = |target| AccessLog { target, format: LogFormat::Combined, when_full: WhenFull::Drop };
+    assert_eq!(log("null"), None);
+    assert_eq!(log("/var/log/a.log"), Some(to(LogTarget::File("/var/log/a.log".into()))));
+    assert_eq!(log("stdout"), Some(to(LogTarget::Stdout)));
+    assert_eq!(log("{path: a.log}"), Some(to(LogTarget::File("a.log".into()))));
+    let whole = AccessLog { format: LogFormat::Json, when_full: WhenFull::Block, ..to(LogTarget::Stdout) };
+    assert_eq!(log("{path: stdout, format: json, when_full: block}"), Some(whole));
+}
+
+#[test]
 fn an_empty_section_is_an_absent_one() {
     let bare = "pools: [{name: a, backends: ['http://a:1']}]";
     let empty = "
         admin:
+        access_log:
         limits:
         timeouts: {}
         shutdown:

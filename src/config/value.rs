@@ -93,6 +93,11 @@ pub(super) fn duration_range(node: &Node) -> Parsed<(Duration, Duration)> {
     if min > max { Err(format!("{node} is upside down; write the shorter duration first")) } else { Ok((min, max)) }
 }
 
+/// A duration as configs write it, and longer than nothing: `90s`, `1h30m`.
+pub fn span(text: &str) -> Result<Duration, String> {
+    time(&Node::Text(text.to_owned()))
+}
+
 fn duration_text(text: &str) -> Parsed<Duration> {
     let total = sum_of_units(text).ok_or_else(|| format!("{} is not a duration; {DURATION}", quoted(text)))?;
     if total > LONGEST { Err(format!("{} is too long; write at most 24h", quoted(text))) } else { Ok(total) }

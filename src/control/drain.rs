@@ -2,6 +2,7 @@
 //!
 //! Not the process's shutdown (see [`crate::shutdown`]). Kept by the desk, which asks every [`POLL`].
 
+use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,14 +13,22 @@ pub const POLL: Duration = Duration::from_millis(100);
 
 /// The backends that are emptying.
 #[derive(Debug, Default)]
-pub struct Drains(Vec<Arc<Backend>>);
+pub struct Drains(Vec<Emptying>);
+
+/// One of them.
+#[derive(Debug)]
+struct Emptying {
+    backend: Arc<Backend>,
+    /// Whether it has been looked at before: a worker that has just picked with the old rotation is to be seen in flight
+    /// before "drained" is said.
+    seen: bool,
+}
 
 impl Drains {
     /// This backend has just been taken out.
     pub fn watch(&mut self, backend: &Arc<Backend>) {
-        if !self.0.iter().any(|watched| watched.spec.id == backend.spec.id) {
-            self.0.push(Arc::clone(backend));
-        }
+        self.0.retain(|watched| watched.backend.spec.id != backend.spec.id);
+        self.0.push(Emptying { backend: Arc::clone(backend), seen: false });
     }
 
     /// Whether there is anything to wait for.
@@ -29,8 +38,9 @@ impl Drains {
 
     /// Takes off the list what is empty and says so. What is up again goes silently.
     pub fn settled(&mut self) -> Vec<BackendId> {
-        self.0.retain(|backend| backend.live.mode() != Mode::Up);
-        self.0.extract_if(.., |backend| backend.live.in_flight() == 0).map(|backend| backend.spec.id.clone()).collect()
+        self.0.retain(|Emptying { backend, .. }| backend.live.mode() != Mode::Up);
+        let is_empty = |Emptying { backend, seen }: &mut Emptying| mem::replace(seen, true) && backend.live.in_flight() == 0;
+        self.0.extract_if(.., is_empty).map(|emptying| emptying.backend.spec.id.clone()).collect()
     }
 }
 

@@ -4,6 +4,9 @@ use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::watch;
+
+use super::desk::book::Book;
 use super::phase::PhaseWatch;
 use super::register;
 use super::sampler::{Sampler, Sources};
@@ -71,6 +74,8 @@ pub(super) fn config(pools: Vec<Settings>) -> Config {
         listen: Vec::new(),
         workers: 1,
         admin: None,
+        access_log: None,
+        state_file: None,
         on_hangup: OnHangup::default(),
         shutdown_grace: Duration::ZERO,
         limits: Limits::default(),
@@ -82,11 +87,18 @@ pub(super) fn config(pools: Vec<Settings>) -> Config {
 
 /// How these pools look, checked as their settings say.
 pub(super) fn snapshot(config: &Config, pools: &[Arc<Pool>]) -> Snapshot {
+    snapshot_by(config, pools, watch::channel(Book::default()).1)
+}
+
+/// The same, with these overrides.
+pub(super) fn snapshot_by(config: &Config, pools: &[Arc<Pool>], book: watch::Receiver<Book>) -> Snapshot {
     let sources = Sources {
         listen: vec!["127.0.0.1:8080".into()],
         workers: 1,
         phase: PhaseWatch::new(Shutdown::default()),
         tally: Arc::new(Tally::new(pools.len(), 1)),
+        losses: Arc::default(),
+        book,
         bus: EventBus::default(),
     };
     let now = clock::now();

@@ -6,6 +6,7 @@
 
 mod backend;
 mod counts;
+mod emptying;
 mod fair;
 mod pool;
 mod series;
@@ -22,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::pool::PoolSampler;
 use self::told::Told;
+use super::desk::book::Book;
 use super::health_check::Register;
 use super::phase::PhaseWatch;
 use crate::balance::Millis;
@@ -29,8 +31,9 @@ use crate::balance::pool::Pool;
 use crate::balance::snapshot::Snapshot;
 use crate::clock;
 use crate::config::PoolConfig;
-use crate::event::EventBus;
+use crate::event::{Event, EventBus};
 use crate::tally::{Cause, Tally};
+use crate::telemetry::access_log::{LOSSES, Losses};
 
 /// Between two snapshots.
 const TICK: Duration = Duration::from_millis(250);
@@ -49,6 +52,10 @@ pub struct Sources {
     pub phase: PhaseWatch,
     /// What the data plane counts.
     pub tally: Arc<Tally>,
+    /// What the access log loses.
+    pub losses: Arc<Losses>,
+    /// The overrides in force.
+    pub book: watch::Receiver<Book>,
     /// Where news go.
     pub bus: EventBus,
 }
@@ -59,6 +66,7 @@ pub struct Sampler {
     sources: Sources,
     pools: Vec<PoolSampler>,
     unrouted: Told<{ Cause::ALL.len() }>,
+    lost: Told<{ LOSSES.len() }>,
     /// The second that news were told in last.
     told: u64,
 }
@@ -73,7 +81,7 @@ impl Sampler {
     ) -> Self {
         let watch = |(index, (config, pool))| PoolSampler::new(pool, index, config, checks, now);
         let pools = pools.enumerate().map(watch).collect();
-        Self { sources, pools, unrouted: Told::default(), told: now / 1000 }
+        Self { sources, pools, unrouted: Told::default(), lost: Told::default(), told: now / 1000 }
     }
 
     /// Publishes a snapshot at each tick and whenever one is asked for, and a last one of everything at the end.
@@ -107,7 +115,8 @@ impl Sampler {
             self.told = now / 1000;
             self.tell();
         }
-        let Sources { listen, workers, phase, tally, bus } = &self.sources;
+        let Sources { listen, workers, phase, tally, losses, book, bus } = &self.sources;
+        let book = book.borrow();
         Snapshot {
             version: env!("CARGO_PKG_VERSION").into(),
             at_unix_ms: clock::unix_ms(),
@@ -119,15 +128,20 @@ impl Sampler {
             connections: tally.open_connections(),
             connections_total: tally.connections_total.load(Relaxed),
             events_dropped: bus.dropped(),
+            log_lines_lost: losses.counts().iter().sum(),
             own_answers: pool::in_words(pool::read(&tally.unrouted)),
-            pools: self.pools.iter().map(|pool| pool.view(tally, now)).collect(),
+            pools: self.pools.iter().map(|pool| pool.view(tally, &book, now)).collect(),
         }
     }
 
     fn tell(&mut self) {
         let unrouted = pool::answered(&mut self.unrouted, pool::read(&self.sources.tally.unrouted), None);
         let news = self.pools.iter_mut().flat_map(PoolSampler::news);
-        unrouted.chain(news).for_each(|event| self.sources.bus.publish(event));
+        let Sources { losses, bus, .. } = &self.sources;
+        let words = losses.words();
+        let lost = self.lost.news(losses.counts());
+        let lost = lost.map(|(index, lines)| Event::LogLinesLost { lines, why: words[index].clone() });
+        unrouted.chain(news).chain(lost).for_each(|event| bus.publish(event));
     }
 }
 

@@ -36,6 +36,7 @@ fn setup(ports: &[u16], admin: &str, shutdown: &Shutdown) -> Setup {
         shutdown: shutdown.clone(),
         tally: Arc::new(Tally::new(1, 1)),
         reports: mpsc::channel(1).1,
+        losses: Arc::default(),
         listen: vec!["127.0.0.1:80".parse().unwrap()],
     }
 }
@@ -69,7 +70,7 @@ async fn the_control_plane_checks_obeys_shows_and_answers() {
     assert_eq!(status(&admin, "/readyz").await, "200");
 
     let (reply, answer) = oneshot::channel();
-    let command = Command::SetMode { backend: name.clone(), mode: Mode::Drain, cut: false };
+    let command = Command::SetMode { backend: name.clone(), mode: Mode::Drain, cut: false, then_down: None };
     control.desk.send(Ask { command, by: Origin::Dashboard, terms: Terms::default(), force: false, reply }).await.unwrap();
     assert_eq!(answer.await.unwrap().unwrap(), format!("{name} up -> drain"));
     let drained = |snapshot: &Arc<Snapshot>| snapshot.backend(&name).unwrap().mode == Mode::Drain;

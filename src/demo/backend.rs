@@ -33,6 +33,8 @@ pub struct Backend {
     address: SocketAddr,
     /// Bound, never listening: keeps the port while the backend is away.
     _reservation: Socket,
+    /// Listens from the start, so that whoever comes before the backend's thread runs is only late, not refused.
+    first: Option<std::net::TcpListener>,
 }
 
 #[derive(Debug)]
@@ -44,15 +46,16 @@ struct Character {
 }
 
 impl Backend {
-    /// A backend with a port of the system's choice; does not listen yet.
+    /// A backend that listens on a port of the system's choice, and answers once it serves.
     ///
     /// # Errors
     /// The system grants no port.
-    pub fn reserve(name: String, temper: &'static Temper, dice: Arc<Dice>) -> io::Result<Self> {
+    pub fn open(name: String, temper: &'static Temper, dice: Arc<Dice>) -> io::Result<Self> {
         let reservation = bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
         let address = reservation.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
         let character = Arc::new(Character { name, temper, dice, in_flight: AtomicU32::new(0) });
-        Ok(Self { character, address, _reservation: reservation })
+        let first = Some(listen(address)?);
+        Ok(Self { character, address, _reservation: reservation, first })
     }
 
     /// Where it is.
@@ -61,10 +64,11 @@ impl Backend {
     }
 
     /// Serves for ever, with the absences of its temper.
-    pub async fn serve(self) {
+    pub async fn serve(mut self) {
         loop {
+            let listener = self.first.take().map_or_else(|| listen(self.address), Ok);
             let present = async {
-                match self.listen() {
+                match listener.and_then(TcpListener::from_std) {
                     Ok(listener) => self.accept(listener).await,
                     Err(_) => sleep(Duration::from_secs(1)).await,
                 }
@@ -77,13 +81,6 @@ impl Backend {
             let _ = timeout(absence.present, present).await;
             sleep(absence.away).await;
         }
-    }
-
-    fn listen(&self) -> io::Result<TcpListener> {
-        let socket = bind(self.address)?;
-        socket.listen(1024)?;
-        socket.set_nonblocking(true)?;
-        TcpListener::from_std(socket.into())
     }
 
     async fn accept(&self, listener: TcpListener) {
@@ -159,6 +156,13 @@ impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.counter.fetch_sub(1, Relaxed);
     }
+}
+
+fn listen(address: SocketAddr) -> io::Result<std::net::TcpListener> {
+    let socket = bind(address)?;
+    socket.listen(1024)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
 
 /// A bound socket that shares its port with others bound this way.

@@ -1,7 +1,6 @@
 //! A backend's answer becomes ours: at once if all of it is here, else as a stream or a tunnel.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +15,6 @@ use super::upload::Upload;
 use super::upstream::Connection;
 use super::upstream::answer::{Framing, Head};
 use super::upstream::decoder::Decoder;
-use crate::balance::meter::bump;
 
 /// What an exchange brought.
 #[derive(Debug)]
@@ -41,9 +39,7 @@ impl Answered {
         idle: Duration,
     ) -> Response<Body> {
         let Self { connection, upload, head, mut rest } = self;
-        if let Some(signal) = claim.lease.answered(head.status.as_u16()) {
-            claim.worker.report(Arc::clone(claim.lease.backend()), signal);
-        }
+        claim.begin_answer(head.status.as_u16());
         let mut response = Response::new(Body::Empty);
         *response.status_mut() = head.status;
         *response.headers_mut() = head.headers;
@@ -66,7 +62,7 @@ impl Answered {
         };
         *response.body_mut() = if let Some(len) = whole {
             let bytes = rest.split_to(len);
-            bump(&claim.lease.meter().bytes_out, len as u64);
+            claim.count_out(len as u64);
             // Who has answered in full does not want the rest of the request.
             if upload.is_done() && head.keep_alive && rest.is_empty() {
                 claim.worker.keep(claim.lease.backend(), connection);

@@ -3,6 +3,7 @@
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,6 +20,8 @@ use super::upstream::decoder::{Decoder, Step};
 use super::worker::Worker;
 use crate::balance::lease::{Lease, Outcome};
 use crate::balance::meter::{Failure, bump};
+use crate::tally::Cause;
+use crate::telemetry::access_log::{Line, Reason};
 
 /// What hyper sends to the client.
 #[derive(Debug)]
@@ -74,28 +77,66 @@ pub(super) struct Claim {
     pub(super) lease: Lease,
     /// When it was taken.
     pub(super) taken: Instant,
+    /// The request's line in the access log, once the answer has begun.
+    pub(super) line: Option<Box<Line>>,
 }
 
 impl Claim {
+    /// The answer begins.
+    pub(super) fn begin_answer(&mut self, status: u16) {
+        if let Some(line) = &mut self.line {
+            line.facts.status = status;
+        }
+        if let Some(signal) = self.lease.answered(status) {
+            self.worker.report(Arc::clone(self.lease.backend()), signal);
+        }
+    }
+
+    /// More of the request's body has gone to the backend.
+    pub(super) fn count_in(&mut self, bytes: u64) {
+        bump(&self.lease.meter().bytes_in, bytes);
+        if let Some(line) = &mut self.line {
+            line.facts.bytes_in += bytes;
+        }
+    }
+
+    /// More of the answer's body has come.
+    pub(super) fn count_out(&mut self, bytes: u64) {
+        bump(&self.lease.meter().bytes_out, bytes);
+        if let Some(line) = &mut self.line {
+            line.facts.bytes_out += bytes;
+        }
+    }
+
     /// Gives account of the request and the claim back.
     pub(super) fn finish(self, status: Option<u16>, failure: Option<Failure>) {
         let now = Instant::now();
         let latency = now.duration_since(self.taken);
-        self.account(status, failure, latency, now);
+        self.account(status, failure, latency, Reason::of(failure), now);
     }
 
     /// As [`Self::finish`], for a request that became a tunnel: how long that was open is not the backend's latency.
-    pub(super) fn finish_tunnel(self, opened: Instant) {
+    pub(super) fn finish_tunnel(self, opened: Instant, reason: Reason) {
         let latency = opened.duration_since(self.taken);
-        self.account(Some(101), None, latency, Instant::now());
+        self.account(Some(101), None, latency, reason, Instant::now());
     }
 
-    fn account(self, status: Option<u16>, failure: Option<Failure>, latency: Duration, now: Instant) {
-        let Self { worker, lease, .. } = self;
+    /// Gives the claim back because the operator wants the request to end: nobody is to blame.
+    pub(super) fn cut(mut self) {
+        if let Some(line) = self.line.take() {
+            line.end(Reason::Own(Cause::Cut), Instant::now());
+        }
+    }
+
+    fn account(self, status: Option<u16>, failure: Option<Failure>, latency: Duration, reason: Reason, now: Instant) {
+        let Self { worker, lease, line, .. } = self;
         let latency_us = latency.as_micros() as u64;
-        let backend = std::sync::Arc::clone(lease.backend());
+        let backend = Arc::clone(lease.backend());
         if let Some(signal) = lease.finish(Outcome { status, failure, latency_us }, crate::clock::at(now)) {
             worker.report(backend, signal);
+        }
+        if let Some(line) = line {
+            line.end(reason, now);
         }
     }
 }
@@ -143,8 +184,8 @@ impl Stream {
             match self.decoder.next(&mut self.input) {
                 Ok(Step::Data(data)) => {
                     self.client.deadline.arm(self.idle);
-                    if let Some(claim) = &self.claim {
-                        bump(&claim.lease.meter().bytes_out, data.len() as u64);
+                    if let Some(claim) = &mut self.claim {
+                        claim.count_out(data.len() as u64);
                     }
                     if self.decoder.is_done() {
                         self.end(None);
@@ -168,7 +209,6 @@ impl Stream {
                 Poll::Ready(Ok(n)) if n > 0 => self.input = connection.take(),
                 Poll::Ready(Ok(_)) if self.decoder.end_of_input().is_ok() => {}
                 Poll::Ready(_) => return self.fail(Failure::BodyBroken),
-                Poll::Pending if self.claim.as_ref().is_some_and(|claim| claim.lease.is_cut()) => return self.cut(),
                 Poll::Pending if self.client.deadline.expired() => return self.fail(Failure::BodyTimeout),
                 Poll::Pending => return Poll::Pending,
             }
@@ -177,14 +217,16 @@ impl Stream {
 
     /// Sends on what is left of the request. Whatever goes wrong with it, the answer counts.
     fn poll_upload(&mut self, cx: &mut Context<'_>) {
-        let (Some(unsent), Some(connection), Some(claim)) = (&mut self.unsent, &mut self.connection, &self.claim) else { return };
+        let (Some(unsent), Some(connection), Some(claim)) = (&mut self.unsent, &mut self.connection, &mut self.claim) else {
+            return;
+        };
         let Unsent { upload, body } = unsent;
         let (written, body_bytes) = (upload.written(), upload.body_bytes());
         let sent = upload.poll_send(connection, body, cx);
         if upload.written() > written {
             self.client.deadline.arm(self.idle);
         }
-        bump(&claim.lease.meter().bytes_in, upload.body_bytes() - body_bytes);
+        claim.count_in(upload.body_bytes() - body_bytes);
         match sent {
             Poll::Ready(Ok(())) => {
                 self.client.body_read();
@@ -216,7 +258,8 @@ impl Stream {
 
     fn fail(&mut self, failure: Failure) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         if self.torn || (failure == Failure::BodyTimeout && self.waits_for_client()) {
-            return self.abandon("the request did not come to its end");
+            // The client's fault: to be given account of as if it had left.
+            self.claim = None;
         }
         self.end(Some(failure));
         Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::UnexpectedEof, failure.words()))))
@@ -227,15 +270,13 @@ impl Stream {
         let sending = self.unsent.as_ref().zip(self.connection.as_ref());
         sending.is_some_and(|(unsent, connection)| unsent.upload.waits_for_client(connection))
     }
+}
 
-    fn cut(&mut self) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.abandon("cut by the operator")
-    }
-
-    /// Ends the answer, and blames nobody.
-    fn abandon(&mut self, why: &'static str) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        self.claim = None;
-        self.connection = None;
-        Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::ConnectionAborted, why))))
+/// The client's connection is closed when the operator has cut the request, or when the client has left.
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(claim) = self.claim.take_if(|claim| claim.lease.is_cut()) {
+            claim.cut();
+        }
     }
 }

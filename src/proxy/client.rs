@@ -108,8 +108,8 @@ impl Client {
         *self.fate.borrow_mut() = Some(fate);
     }
 
-    /// Whether the operator has cut the request whose answer streams. (While the client takes nothing of it, the answer is not
-    /// asked for more, and would not find out.)
+    /// Whether the operator has cut the request whose answer streams. (The answer itself would not find out while the client
+    /// takes nothing of it: then nobody asks it for more.)
     pub(super) fn is_cut(&self) -> bool {
         self.fate.borrow().as_ref().is_some_and(Fate::is_cut)
     }

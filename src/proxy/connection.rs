@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 use super::client::Client;
 use super::handler;
 use super::headers::Peer;
+use super::log;
 use super::worker::Worker;
 use crate::tally::Cause;
 
@@ -114,6 +115,7 @@ async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, ahead: Bytes) -> Opt
     // hyper has answered these itself.
     if let Some(cause) = malformed {
         worker.tally.unrouted.count(cause);
+        log::unreadable(worker, client, cause);
     }
     let tunnel = client.tunnel.take().filter(|_| malformed.is_none());
     if let Some(tunnel) = tunnel {

@@ -16,6 +16,7 @@ use super::worker::SpareHeaders;
 use crate::balance::lease::Lease;
 use crate::balance::meter::Failure;
 use crate::config::{ClientTimeouts, UpstreamTimeouts};
+use crate::telemetry::access_log::Line;
 
 /// Why an attempt came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +68,8 @@ pub(super) struct Exchange<'a> {
     pub(super) patience: Patience,
     /// Where the answer's fields find room.
     pub(super) spare_headers: &'a SpareHeaders,
+    /// Where the time it takes is noted.
+    pub(super) line: Option<&'a mut Line>,
 }
 
 impl Exchange<'_> {
@@ -87,6 +90,9 @@ impl Exchange<'_> {
                     _ => return Poll::Ready(Err(self.broken(received))),
                 }
                 if let Some(answer) = self.parse()? {
+                    if let Some(line) = &mut self.line {
+                        line.head_came();
+                    }
                     return Poll::Ready(Ok(answer));
                 }
             }
@@ -109,7 +115,12 @@ impl Exchange<'_> {
         let before = self.upload.written();
         let sent = self.upload.poll_send(self.connection, self.body, cx);
         match sent {
-            Poll::Ready(Ok(())) => self.deadline.arm(self.patience.upstream.response_head),
+            Poll::Ready(Ok(())) => {
+                self.deadline.arm(self.patience.upstream.response_head);
+                if let Some(line) = &mut self.line {
+                    line.sent();
+                }
+            }
             Poll::Ready(Err(UploadError::Client(fault))) => return Err(Problem::Client(fault)),
             // What it said before it hung up is still to be read, and so is the hang-up itself.
             Poll::Ready(Err(UploadError::Backend)) => {

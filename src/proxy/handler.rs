@@ -18,6 +18,7 @@ use super::client::Client;
 use super::error;
 use super::exchange::{Exchange, Patience, Problem};
 use super::headers::write_request_head;
+use super::log;
 use super::queue;
 use super::request::{Checked, RequestFraming, check, cookie, is_idempotent};
 use super::request_body::{ClientFault, RequestBody};
@@ -35,6 +36,7 @@ use crate::clock;
 use crate::config::HashKey;
 use crate::shortage::is_shortage;
 use crate::tally::Cause;
+use crate::telemetry::access_log::Line;
 
 /// The client has left in the middle of its request: there is nobody to answer, and nothing to count.
 #[derive(Debug, thiserror::Error)]
@@ -48,8 +50,14 @@ pub(super) async fn handle(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, ClientLeft> {
     client.begin_request(!request.body().is_end_stream());
+    let began = Instant::now();
     let (parts, body) = request.into_parts();
     let request_id = RequestId::of(&parts.headers, || worker.entropy());
+    let mut line = log::begin(&worker, &client, &parts, &request_id, began);
+    if let Some(line) = line.as_ref().filter(|line| !line.has_room()) {
+        // Boxed because it is seldom needed.
+        Box::pin(line.room()).await;
+    }
     let answer = match find(&worker, &parts) {
         Ok((checked, upstream)) => {
             let patience = Patience { client: worker.config.timeouts, upstream: upstream.config().timeouts };
@@ -65,8 +73,9 @@ pub(super) async fn handle(
                 patience,
                 body,
                 tried: Vec::new(),
+                line: &mut line,
             };
-            match service.run().await {
+            match service.run(began).await {
                 Ok(response) => Ok(response),
                 Err(Unserved::Refused(cause)) => Err((cause, upstream.answers(&worker.tally))),
                 Err(Unserved::ClientLeft) => return Err(ClientLeft),
@@ -76,7 +85,11 @@ pub(super) async fn handle(
     };
     let mut response = answer.unwrap_or_else(|(cause, answers)| {
         answers.count(cause);
-        error::answer(cause, &request_id)
+        let answer = error::answer(cause, &request_id);
+        if let Some(line) = line.take() {
+            log::end_own(*line, cause, &parts.method, &answer);
+        }
+        answer
     });
     let streams = matches!(response.body(), Body::Stream(_));
     if parts.version == Version::HTTP_10 {
@@ -113,6 +126,8 @@ struct Service<'a> {
     body: RequestBody,
     /// Backends that have failed this request.
     tried: Vec<Arc<Backend>>,
+    /// Its line in the access log; taken when the answer begins.
+    line: &'a mut Option<Box<Line>>,
 }
 
 /// Why a backend's answer cannot be had.
@@ -130,12 +145,16 @@ impl From<Cause> for Unserved {
 }
 
 impl Service<'_> {
-    async fn run(mut self) -> Result<Response<Body>, Unserved> {
+    async fn run(mut self, began: Instant) -> Result<Response<Body>, Unserved> {
+        if let Some(line) = self.line.as_deref_mut() {
+            line.facts.pool = Some(Arc::clone(self.upstream.pool.name()));
+        }
         let retry = &self.upstream.config().retry;
         let idempotent = is_idempotent(&self.parts.method);
         let mut last = Cause::NoneEligible;
+        let mut now = began;
         loop {
-            let claim = self.claim(last).await?;
+            let claim = self.claim(now, last).await?;
             if self.tried.is_empty() {
                 self.upstream.count_request(clock::at(claim.taken));
             } else {
@@ -166,29 +185,36 @@ impl Service<'_> {
             self.tried.push(backend);
             self.body.rewind();
             tokio::time::sleep(retry::backoff(retry, attempt, self.worker.entropy())).await;
+            now = Instant::now();
         }
     }
 
     /// Picks a backend, waiting for one if need be. `last` is the cause of an earlier failure.
-    async fn claim(&self, last: Cause) -> Result<Claim, Cause> {
+    async fn claim(&mut self, now: Instant, last: Cause) -> Result<Claim, Cause> {
         let pool = &self.upstream.pool;
-        let mut taken = Instant::now();
+        let mut taken = now;
         let input = PickInput {
             key: self.hash_key(pool.strategy()),
             entropy: self.worker.entropy(),
-            now: clock::at(taken),
+            now: clock::at(now),
             tried: &self.tried,
         };
         let lease = match self.upstream.picker.pick(&input) {
             Ok(lease) => lease,
             Err(no_pick) => {
-                let lease = queue::wait(self.worker, self.client, self.upstream, input, no_pick, last).await?;
+                let waited = queue::wait(self.worker, self.client, self.upstream, input, no_pick, last).await;
                 // The wait was not the backend's.
                 taken = Instant::now();
-                lease
+                if let Some(line) = self.line.as_deref_mut() {
+                    line.facts.queue += taken - now;
+                }
+                waited?
             }
         };
-        Ok(Claim { worker: Rc::clone(self.worker), lease, taken })
+        if let Some(line) = self.line.as_deref_mut() {
+            line.picked(lease.backend());
+        }
+        Ok(Claim { worker: Rc::clone(self.worker), lease, taken, line: None })
     }
 
     fn hash_key(&self, strategy: StrategyKind) -> u64 {
@@ -208,7 +234,7 @@ impl Service<'_> {
     }
 
     /// Tries one backend. Gives account of a failure that is the backend's.
-    async fn attempt(&mut self, claim: Claim, idempotent: bool) -> Result<Response<Body>, Problem> {
+    async fn attempt(&mut self, mut claim: Claim, idempotent: bool) -> Result<Response<Body>, Problem> {
         let mut outcome = self.exchange(&claim, true).await;
         if let Err(Problem::Backend { reached, stale: true, .. }) = outcome
             && retry::is_safe(reached, idempotent, self.body.is_replayable())
@@ -217,7 +243,10 @@ impl Service<'_> {
             outcome = self.exchange(&claim, false).await;
         }
         match outcome {
-            Ok(answered) => Ok(answered.into_response(claim, self.client, &mut self.body, self.patience.upstream.stream_idle)),
+            Ok(answered) => {
+                claim.line = self.line.take();
+                Ok(answered.into_response(claim, self.client, &mut self.body, self.patience.upstream.stream_idle))
+            }
             Err(problem) => {
                 if let Problem::Backend { failure, .. } = problem {
                     claim.finish(None, Some(failure));
@@ -244,20 +273,27 @@ impl Service<'_> {
             deadline: &self.client.deadline,
             patience: self.patience,
             spare_headers: &self.worker.spare_headers,
+            line: self.line.as_deref_mut(),
         };
         let answered = exchange.run().await;
         if upload.is_done() {
             self.client.body_read();
         }
         bump(&claim.lease.meter().bytes_in, upload.body_bytes());
+        if let Some(line) = self.line.as_deref_mut() {
+            line.facts.bytes_in = upload.body_bytes();
+        }
         let (head, rest) = answered?;
         Ok(Answered { connection, upload, head, rest })
     }
 
     /// A kept-alive connection, or a new one.
-    async fn connect(&self, claim: &Claim, may_reuse: bool) -> Result<Connection, Problem> {
+    async fn connect(&mut self, claim: &Claim, may_reuse: bool) -> Result<Connection, Problem> {
         let backend = claim.lease.backend();
         if may_reuse && let Some(connection) = self.worker.reuse(backend) {
+            if let Some(line) = self.line.as_deref_mut() {
+                line.connected(None);
+            }
             return Ok(connection);
         }
         match self.open(claim).await {
@@ -267,20 +303,25 @@ impl Service<'_> {
         }
     }
 
-    async fn open(&self, claim: &Claim) -> Result<Connection, Problem> {
+    async fn open(&mut self, claim: &Claim) -> Result<Connection, Problem> {
         let backend = claim.lease.backend();
         let deadline = &self.client.deadline;
+        let began = self.line.as_ref().and_then(|line| line.now());
         deadline.arm(self.patience.upstream.connect);
         // Boxed because it is large and seldom needed.
         let mut opening = Box::pin(Connection::open(&backend.spec));
         let not_sent = |failure| Problem::Backend { failure, reached: Reached::NotSent, stale: false };
-        poll_fn(|cx| match opening.as_mut().poll(cx) {
+        let opened = poll_fn(|cx| match opening.as_mut().poll(cx) {
             Poll::Ready(Err(error)) if is_shortage(&error) => Poll::Ready(Err(Problem::Shortage)),
             Poll::Ready(opened) => Poll::Ready(opened.map_err(|_| not_sent(Failure::Refused))),
             Poll::Pending if claim.lease.is_cut() => Poll::Ready(Err(Problem::Cut)),
             Poll::Pending if deadline.expired() => Poll::Ready(Err(not_sent(Failure::ConnectTimeout))),
             Poll::Pending => Poll::Pending,
         })
-        .await
+        .await;
+        if let Some(line) = self.line.as_deref_mut().filter(|_| opened.is_ok()) {
+            line.connected(began);
+        }
+        opened
     }
 }

@@ -39,6 +39,11 @@ impl Peer {
         Self { ip, text, trusted: networks.iter().any(|network| network.contains(&ip)) }
     }
 
+    /// Its address as text.
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     /// The client that a trusted chain of proxies tells of: the rightmost address of `X-Forwarded-For` that is not trusted.
     pub(super) fn client_ip(&self, headers: &HeaderMap, networks: &[IpNet]) -> IpAddr {
         if !self.trusted {

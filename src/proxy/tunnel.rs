@@ -16,7 +16,8 @@ use tokio::time::Instant;
 use super::body::Claim;
 use super::deadline::Deadline;
 use super::upstream::Connection;
-use crate::balance::meter::bump;
+use crate::tally::Cause;
+use crate::telemetry::access_log::Reason;
 
 /// Most bytes under way in one direction.
 const BUFFER: usize = 16 * 1024;
@@ -37,13 +38,13 @@ pub(super) struct Tunnel {
 impl Tunnel {
     /// Relays until the end. `read` is what the client sent right after its request.
     pub(super) async fn run(self, client: &RefCell<TcpStream>, read: Bytes, deadline: &Deadline) {
-        let Self { claim, connection, early, idle } = self;
+        let Self { mut claim, connection, early, idle } = self;
         let opened = Instant::now();
         let mut backend = connection.stream;
         let mut up = Direction::new(&read);
         let mut down = Direction::new(&early);
         deadline.arm(idle);
-        poll_fn(|cx| {
+        let reason = poll_fn(|cx| {
             let mut client = client.borrow_mut();
             deadline.watch(cx.waker());
             let up_ended = up.poll(&mut client, &mut backend, cx);
@@ -51,19 +52,19 @@ impl Tunnel {
             let (sent, received) = (up.take_moved(), down.take_moved());
             if sent + received > 0 {
                 deadline.arm(idle);
-                bump(&claim.lease.meter().bytes_in, sent);
-                bump(&claim.lease.meter().bytes_out, received);
+                claim.count_in(sent);
+                claim.count_out(received);
             }
             match (up_ended, down_ended) {
-                (Poll::Ready(Err(_)), _) | (_, Poll::Ready(Err(_))) | (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => {
-                    Poll::Ready(())
-                }
-                _ if deadline.expired() || claim.lease.is_cut() => Poll::Ready(()),
+                (Poll::Ready(Err(_)), _) | (_, Poll::Ready(Err(_))) => Poll::Ready(Reason::TunnelBroke),
+                (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(Reason::Ok),
+                _ if claim.lease.is_cut() => Poll::Ready(Reason::Own(Cause::Cut)),
+                _ if deadline.expired() => Poll::Ready(Reason::StreamTimeout),
                 _ => Poll::Pending,
             }
         })
         .await;
-        claim.finish_tunnel(opened);
+        claim.finish_tunnel(opened, reason);
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::task::LocalSet;
 
 use super::accept::{Acceptor, Handover};
 use super::deadline::Sweep;
+use super::log;
 use super::memory::Leftovers;
 use super::router::Router;
 use super::upstream::Connection;
@@ -28,6 +29,7 @@ use crate::clock;
 use crate::config::{Config, PoolConfig};
 use crate::shutdown::Shutdown;
 use crate::tally::{Answers, Report, Reports, Tally};
+use crate::telemetry::access_log::Pen;
 
 /// What one worker is made of; built by the front door, taken to the thread.
 #[derive(Debug)]
@@ -37,6 +39,7 @@ pub(super) struct Plan {
     pub(super) pools: Vec<Arc<Pool>>,
     pub(super) tally: Arc<Tally>,
     pub(super) reports: Reports,
+    pub(super) log: Option<Pen>,
     pub(super) shutdown: Shutdown,
     pub(super) listeners: Vec<std::net::TcpListener>,
     pub(super) inbox: mpsc::UnboundedReceiver<Handover>,
@@ -102,6 +105,8 @@ pub(super) struct Worker {
     pub(super) memory: Leftovers,
     /// Maps for the fields of answers.
     pub(super) spare_headers: SpareHeaders,
+    /// Where requests are logged, if they are.
+    pub(super) log: Option<Rc<Pen>>,
     reports: Reports,
     idle: RefCell<IdleConnections>,
     random: Cell<u64>,
@@ -110,7 +115,7 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(plan: &Plan) -> Rc<Self> {
+    fn new(plan: &mut Plan) -> Rc<Self> {
         let config = Arc::clone(&plan.config);
         let limits = config.limits;
         let mut http = http1::Builder::new();
@@ -141,6 +146,7 @@ impl Worker {
             reports: plan.reports.clone(),
             memory: Leftovers::default(),
             spare_headers: SpareHeaders::default(),
+            log: plan.log.take().map(Rc::new),
             idle: RefCell::default(),
             // Mixed, or the workers would walk the same sequence a step apart.
             random: Cell::new(mix(plan.seed.wrapping_add(plan.index as u64))),
@@ -232,7 +238,7 @@ pub(super) fn run(plan: Plan) -> io::Result<u32> {
 }
 
 async fn serve(mut plan: Plan) -> io::Result<u32> {
-    let worker = Worker::new(&plan);
+    let worker = Worker::new(&mut plan);
     let mut cut_epochs = worker.cut_epochs();
     let sweeping = {
         let sweep = Rc::clone(&worker.sweep);
@@ -245,7 +251,8 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
             worker.memory.release(clock::now());
             let mut idle = worker.idle.borrow_mut();
             idle.expire(worker.sweep.now());
-            !idle.is_empty()
+            let unlogged = worker.log.as_ref().is_some_and(|log| log.pass_on());
+            unlogged || !idle.is_empty()
         };
         tokio::task::spawn_local(sweep.run(each_tick))
     };
@@ -284,6 +291,9 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
                 break;
             }
         }
+    }
+    if let Some(log) = &worker.log {
+        log::close(log).await;
     }
     sweeping.abort();
     Ok(cut)

@@ -9,9 +9,14 @@ use crate::event::{Event, Severity};
 
 /// The line of an event, newline included. The time is RFC 3339 with milliseconds in `zone`.
 pub fn format(at_unix_ms: u64, zone: &TimeZone, event: &Event) -> String {
+    format_text(at_unix_ms, zone, event.severity(), &event.to_string())
+}
+
+/// The same of an event that is known by its words only.
+pub fn format_text(at_unix_ms: u64, zone: &TimeZone, severity: Severity, text: &str) -> String {
     let at = i64::try_from(at_unix_ms).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok()).unwrap_or(Timestamp::MAX);
     let at = at.to_zoned(zone.clone());
-    format!("{} {} {}\n", at.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z"), level(event.severity()), Escaped(&event.to_string()))
+    format!("{} {} {}\n", at.strftime("%Y-%m-%dT%H:%M:%S%.3f%:z"), level(severity), Escaped(text))
 }
 
 const fn level(severity: Severity) -> &'static str {
@@ -43,7 +48,7 @@ impl fmt::Display for Escaped<'_> {
 }
 
 /// Bidirectional formatting (the `Bidi_Control` property of Unicode) and the two separators that some viewers break lines at.
-const fn is_invisible(c: char) -> bool {
+pub(super) const fn is_invisible(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 

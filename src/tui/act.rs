@@ -20,7 +20,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Move(step) => browse::go(state, step),
         Action::Pool(by) => browse::switch_pool(state, by),
         Action::SetMode(mode) => {
-            return target(state, |id| Command::SetMode { backend: id, mode, cut: false });
+            return target(state, |id| Command::SetMode { backend: id, mode, cut: false, then_down: None });
         }
         Action::Weight(by) => return change_weight(state, by),
         Action::ConfiguredWeight => return configured_weight(state),

@@ -86,7 +86,7 @@ pub(super) fn answer(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             match (choice, command) {
                 (Choice::Cancel, _) => Vec::new(),
                 (Choice::Cut, Command::SetMode { backend, .. }) => {
-                    send(state, Command::SetMode { backend, mode: Mode::Down, cut: true }, false)
+                    send(state, Command::SetMode { backend, mode: Mode::Down, cut: true, then_down: None }, false)
                 }
                 (_, command) => send(state, command, false),
             }

@@ -159,7 +159,7 @@ pub fn done(command: &Command, snapshot: &Snapshot) -> Option<String> {
     let impact = judge(snapshot, command).1?;
     let backend = snapshot.backend(&impact.backend)?;
     let mut parts = match command {
-        Command::SetMode { backend: id, mode, cut } => {
+        Command::SetMode { backend: id, mode, cut, .. } => {
             let mut parts = vec![format!("{id} {}", doing(*mode))];
             match (impact.in_flight, *mode) {
                 (0, _) | (_, Mode::Up | Mode::Drain) => {}
@@ -187,7 +187,7 @@ mod tests {
     use crate::tui::fixture;
 
     fn mode(mode: Mode, cut: bool) -> Command {
-        Command::SetMode { backend: BackendId::new("web", "api-1"), mode, cut }
+        Command::SetMode { backend: BackendId::new("web", "api-1"), mode, cut, then_down: None }
     }
 
     #[test]

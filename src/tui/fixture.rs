@@ -34,6 +34,8 @@ pub(crate) fn backend(pool: &str, name: &str) -> BackendView {
         backup: false,
         max_in_flight: None,
         in_flight: 0,
+        oldest_ms: None,
+        drain: None,
         rps: 0.0,
         requests_total: 0,
         failures: Vec::new(),

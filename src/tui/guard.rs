@@ -154,7 +154,7 @@ mod tests {
     const ASK: fn() -> Ruling = || Ruling::Ask(vec![Choice::Cancel, Choice::Proceed]);
 
     fn mode(name: &str, mode: Mode) -> Command {
-        Command::SetMode { backend: BackendId::new("web", name), mode, cut: false }
+        Command::SetMode { backend: BackendId::new("web", name), mode, cut: false, then_down: None }
     }
 
     fn weight(name: &str, weight: u32) -> Command {

@@ -6,7 +6,7 @@
 mod backends;
 mod bars;
 mod columns;
-mod condition;
+pub(crate) mod condition;
 mod details;
 mod distribution;
 mod events;
@@ -14,7 +14,7 @@ mod footer;
 mod frame;
 mod header;
 mod help;
-mod numbers;
+pub(crate) mod numbers;
 mod picker;
 mod question;
 mod scroll;

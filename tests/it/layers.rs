@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 const LAYERS: [&[&str]; 6] = [
     &["balance"],
     &["clock", "command", "config", "event", "shortage", "shutdown", "tally"],
-    &["telemetry"],
+    &["client", "telemetry"],
     &["control", "proxy"],
     &["tui"],
-    &["app", "cli", "demo"],
+    &["app", "cli", "demo", "verbs"],
 ];
 
 /// Rooms that must not know each other although their layers would allow it.

@@ -4,6 +4,7 @@
 //! something takes; deadlines only end a test that would hang.
 #![allow(clippy::unwrap_used, unreachable_pub, reason = "a test may panic, and nobody depends on it")]
 
+mod access_log;
 mod admin;
 mod advisories;
 mod balancing;
@@ -20,8 +21,10 @@ mod fuzz_targets;
 mod health;
 mod layers;
 mod limits;
+mod overrides;
 mod readme;
 mod request_ids;
+mod restart;
 mod rfc6455;
 mod rfc7239;
 mod rfc9110;

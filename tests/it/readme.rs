@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use evenkeel::tally::Cause;
+use evenkeel::telemetry::access_log::Reason;
 use evenkeel::tui::keymap;
 
 use crate::support::keel::run;
@@ -47,6 +49,14 @@ fn every_command_exists() {
         assert_eq!(run(&[command, "--help"]).code, Some(0), "{line}");
     }
     assert!(commands >= 2, "the README shows no commands");
+}
+
+#[test]
+fn every_reason_of_the_access_log_is_explained() {
+    let readme = readme();
+    let reasons = Cause::ALL.map(Reason::Own).into_iter().chain(Reason::OTHERS);
+    let missing: Vec<_> = reasons.map(Reason::word).filter(|word| !readme.contains(&format!("`{word}`"))).collect();
+    assert_eq!(missing, [""; 0]);
 }
 
 #[test]

@@ -64,7 +64,7 @@ impl Session {
             Wish::Hangup if self.face.has_lost_its_terminal() => self.terminal_gone(),
             Wish::Hangup => self.note(Severity::Warning, "SIGHUP: this version cannot reload its config; nothing has changed"),
             Wish::Suspend => self.note(Severity::Warning, "SIGTSTP refused: it would freeze the proxy"),
-            Wish::ReopenLog => self.outputs.reopen_log(),
+            Wish::ReopenLog => self.outputs.reopen_logs(),
         }
     }
 

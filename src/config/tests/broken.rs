@@ -109,20 +109,26 @@ fn keys_are_misspelt() {
 }
 
 #[test]
+fn state_files_are_files() {
+    check(
+        r"
+        state_file: /var/lib/evenkeel/
+        pools: [{name: a, backends: ['http://a:1']}]",
+        &["1:13  state_file: \"/var/lib/evenkeel/\" is no path of a file; write one such as /var/lib/evenkeel/state.json"],
+    );
+}
+
+#[test]
 fn features_to_come_are_unknown() {
     check(
         r#"
-        access_log: null
-        state_file: null
         admin: {listen: 127.0.0.1:1, token_file: x}
         listen: [{address: 127.0.0.1:1, tls: {}}]
         pools: [{name: a, sticky: null, backends: ["http://a:1"]}]"#,
         &[
-            "1:1  access_log: unknown key",
-            "2:1  state_file: unknown key",
-            "3:30  admin.token_file: unknown key",
-            "4:10  listen[0]: a group of keys is not an address and a port",
-            "5:19  pools[0].sticky: unknown key",
+            "1:30  admin.token_file: unknown key",
+            "2:10  listen[0]: a group of keys is not an address and a port",
+            "3:19  pools[0].sticky: unknown key",
         ],
     );
 }
@@ -660,5 +666,31 @@ fn apps_are_wrong() {
         apps: []
         pools: []",
         &["1:7  apps: another spelling of pools; write one of the two"],
+    );
+}
+
+#[test]
+fn access_logs() {
+    check(
+        "
+        access_log: {format: jsn, when_full: wait}
+        pools: [{name: a, backends: ['http://a:1']}]",
+        &[
+            "1:13  access_log.path: missing; write a file such as access.log, or stdout",
+            r#"1:22  access_log.format: "jsn" is not known; did you mean json? allowed: combined, json"#,
+            r#"1:38  access_log.when_full: "wait" is not known; allowed: drop, block"#,
+        ],
+    );
+    check(
+        "
+        access_log: 5
+        pools: [{name: a, backends: ['http://a:1']}]",
+        &["1:13  access_log: found 5; write keys and values"],
+    );
+    check(
+        "
+        access_log: {path: ''}
+        pools: [{name: a, backends: ['http://a:1']}]",
+        &[r#"1:20  access_log.path: "" is no path of a file; write one such as access.log, or stdout"#],
     );
 }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::change::Change;
+use super::change::{Change, State};
 use crate::command::Origin;
 
 /// Changes that can be undone; older ones are forgotten.
@@ -62,6 +62,13 @@ impl Journal {
         }
     }
 
+    /// What was left in one state has gone on by itself into another: to take the change back is to leave that one.
+    pub(super) fn follow(&mut self, from: &State, to: &State) {
+        for (_, change) in self.done.iter_mut().filter(|(_, change)| change.to == *from) {
+            change.to = to.clone();
+        }
+    }
+
     /// The step can never be made.
     pub(super) fn forget(&mut self, step: Step, by: &Origin) {
         let entries = match step {
@@ -87,9 +94,11 @@ fn push(entries: &mut Entries, entry: (Origin, Change)) {
 mod tests {
     use super::*;
     use crate::balance::backend::BackendId;
+    use crate::control::desk::setting::Setting;
 
     fn weight(from: u32, to: u32) -> Change {
-        Change::Weight { backend: BackendId::new("web", "a"), from, to }
+        let state = |value| State { setting: Setting::Weight { backend: BackendId::new("web", "a"), value }, mark: None };
+        Change { from: state(from), to: state(to) }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::counts::{Counts, Histograms};
+use super::emptying::Emptying;
 use super::series::Series;
 use super::told::Told;
 use super::window::{Figures, Tick};
@@ -10,6 +11,8 @@ use crate::balance::Millis;
 use crate::balance::backend::Backend;
 use crate::balance::meter::Failure;
 use crate::balance::snapshot::BackendView;
+use crate::control::desk::book::{Book, Mark};
+use crate::control::desk::setting::Subject;
 use crate::control::health_check::Checks;
 use crate::event::Event;
 
@@ -27,6 +30,7 @@ pub(super) struct BackendSampler {
     histograms: Histograms,
     series: Series,
     told: Told<{ Failure::ALL.len() }>,
+    emptying: Option<Emptying>,
 }
 
 /// What a backend did since the last tick.
@@ -54,11 +58,13 @@ impl BackendSampler {
             histograms: Histograms::default(),
             series: Series::new(now),
             told: Told::default(),
+            emptying: None,
         }
     }
 
     /// Reads the meters: what happened since the last call.
-    pub(super) fn read(&mut self) -> Deed {
+    pub(super) fn read(&mut self, at: Millis) -> Deed {
+        self.emptying = Emptying::watch(self.emptying, &self.backend.live, at);
         let now = Counts::read(&self.backend.live);
         let counts = now.since(&self.counts);
         if counts == Counts::default() {
@@ -87,15 +93,25 @@ impl BackendSampler {
     }
 
     /// How it looks now, given its figures.
-    pub(super) fn view(&self, figures: &[Figures; 3], shares: Shares, ramp_percent: u32, now: Millis) -> BackendView {
+    pub(super) fn view(
+        &self,
+        figures: &[Figures; 3],
+        shares: Shares,
+        ramp_percent: u32,
+        book: &Book,
+        now: Millis,
+    ) -> BackendView {
         let Backend { spec, live } = &*self.backend;
         let log = self.checks.as_ref().map(|checks| checks.log());
+        let mode_mark = book.mark(&Subject::Mode(spec.id.clone()));
+        let weight_mark = book.mark(&Subject::Weight(spec.id.clone()));
+        let in_flight = live.in_flight();
         let (rise, fall) = self.checks.as_ref().map_or((0, 0), |checks| checks.thresholds());
         BackendView {
             id: spec.id.clone(),
             url: self.url.clone(),
             mode: live.mode(),
-            mode_override: None,
+            mode_override: mode_mark.map(Mark::to_override),
             health: live.verdict(),
             checked: self.checks.is_some(),
             streak: log.as_ref().map_or(0, |log| log.health.streak()),
@@ -107,11 +123,13 @@ impl BackendSampler {
             ejected_for_ms: live.ejected_until().map(|until| until.saturating_sub(now)),
             weight: live.weight(),
             configured_weight: spec.weight,
-            weight_override: None,
+            weight_override: weight_mark.map(Mark::to_override),
             ramp_percent,
             backup: spec.backup,
             max_in_flight: spec.max_in_flight,
-            in_flight: live.in_flight(),
+            in_flight,
+            oldest_ms: None,
+            drain: self.emptying.map(|emptying| emptying.view(mode_mark, in_flight, now)),
             rps: self.series.rps(),
             requests_total: self.counts.picked,
             failures: happened(Failure::ALL.map(Failure::words), self.counts.failures),

@@ -21,6 +21,8 @@ use crate::balance::pool::Pool;
 use crate::balance::rotation::Rotation;
 use crate::balance::snapshot::PoolView;
 use crate::config::PoolConfig;
+use crate::control::desk::book::{Book, Mark};
+use crate::control::desk::setting::Subject;
 use crate::control::health_check::Register;
 use crate::event::Event;
 use crate::tally::{Answers, Cause, Tally};
@@ -63,7 +65,7 @@ impl PoolSampler {
     /// Reads what happened since the last tick.
     pub(super) fn tick(&mut self, tally: &Tally, now: Millis) {
         self.fair = fair::shares(&self.pool.rotation(), self.pool.strategy(), self.backends.len());
-        let deeds: Vec<Deed> = self.backends.iter_mut().map(BackendSampler::read).collect();
+        let deeds: Vec<Deed> = self.backends.iter_mut().map(|backend| backend.read(now)).collect();
         let picked: u64 = deeds.iter().map(|deed| deed.counts.picked).sum();
         let mut counts = Counts::default();
         let mut whole = Tick::default();
@@ -88,12 +90,13 @@ impl PoolSampler {
     }
 
     /// How it looks now.
-    pub(super) fn view(&self, tally: &Tally, now: Millis) -> PoolView {
+    pub(super) fn view(&self, tally: &Tally, book: &Book, now: Millis) -> PoolView {
         let rotation = self.pool.rotation();
         let figures: Vec<[Figures; 3]> = self.backends.iter().map(BackendSampler::figures).collect();
         let shares = self.shares(&figures);
+        let strategy = Subject::Strategy(self.pool.name().clone());
         let view = |(index, backend): (usize, &BackendSampler)| {
-            backend.view(&figures[index], shares[index], rotation.ramp_percent(index), now)
+            backend.view(&figures[index], shares[index], rotation.ramp_percent(index), book, now)
         };
         PoolView {
             name: self.pool.name().clone(),
@@ -101,7 +104,7 @@ impl PoolSampler {
             path_prefix: self.path_prefix.clone(),
             strategy: self.pool.strategy(),
             configured_strategy: self.pool.settings().strategy,
-            strategy_override: None,
+            strategy_override: book.mark(&strategy).map(Mark::to_override),
             in_flight: self.pool.in_flight(),
             queued: tally.queued[self.index].load(Relaxed) as u32,
             rps: self.series.rps(),

@@ -27,7 +27,8 @@ impl Room {
         let (config, pool) = (fixture::config(vec![settings.clone()]), fixture::pool_of(settings));
         let (tally, events) = (Arc::new(Tally::new(1, 1)), bus.subscribe());
         let (listen, phase) = (vec!["127.0.0.1:8080".into()], PhaseWatch::new(Shutdown::default()));
-        let sources = Sources { listen, workers: 1, phase, tally: Arc::clone(&tally), bus };
+        let (losses, book) = (Arc::default(), watch::channel(Book::default()).1);
+        let sources = Sources { listen, workers: 1, phase, tally: Arc::clone(&tally), losses, book, bus };
         let pools = std::iter::zip(&config.pools, [&pool]);
         let sampler = Sampler::new(sources, pools, &Register::new(), 0);
         Self { pool, tally, events, sampler, now: 0 }

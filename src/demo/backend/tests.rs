@@ -13,7 +13,7 @@ static COMES_AND_GOES: Temper =
     Temper { absence: Some(Absence { present: Duration::from_secs(27), away: Duration::from_secs(8) }), ..AT_ONCE };
 
 fn start(temper: &'static Temper) -> SocketAddr {
-    let backend = Backend::reserve("b1".into(), temper, Arc::new(Dice::new(1))).unwrap();
+    let backend = Backend::open("b1".into(), temper, Arc::new(Dice::new(1))).unwrap();
     let address = backend.address();
     tokio::spawn(backend.serve());
     address
@@ -21,7 +21,6 @@ fn start(temper: &'static Temper) -> SocketAddr {
 
 /// Everything that comes back.
 async fn get(address: SocketAddr, path: &str) -> String {
-    tokio::task::yield_now().await;
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: b1\r\nconnection: close\r\n\r\n").as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -34,6 +33,17 @@ async fn steady_answers_with_its_name() {
     let address = start(&AT_ONCE);
     let answer = get(address, "/").await;
     assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nb1 says hello\n"), "{answer}");
+}
+
+#[tokio::test]
+async fn who_comes_early_is_not_refused() {
+    let backend = Backend::open("b1".into(), &AT_ONCE, Arc::new(Dice::new(1))).unwrap();
+    let mut stream = TcpStream::connect(backend.address()).await.unwrap();
+    tokio::spawn(backend.serve());
+    stream.write_all(b"GET / HTTP/1.1\r\nhost: b1\r\nconnection: close\r\n\r\n").await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.ends_with("b1 says hello\n"), "{answer}");
 }
 
 #[tokio::test]

@@ -52,7 +52,7 @@ pub(super) fn word(eligibility: Eligibility) -> &'static str {
 }
 
 /// Why a backend gets no share, or what is special about it: `17 left`, `ejected 0:23`, the reason of the last check.
-pub(super) fn note(backend: &BackendView) -> Option<String> {
+pub(crate) fn note(backend: &BackendView) -> Option<String> {
     let left = backend.in_flight;
     Some(match backend.eligibility {
         Eligibility::Draining | Eligibility::Down if left > 0 => format!("{left} left"),
@@ -91,7 +91,7 @@ fn short(streak: u32) -> String {
 }
 
 /// The whole truth in a sentence, for the details.
-pub(super) fn sentence(backend: &BackendView) -> String {
+pub(crate) fn sentence(backend: &BackendView) -> String {
     match backend.eligibility {
         Eligibility::Eligible if backend.ramp_percent < 100 => {
             format!("takes requests, {} % of its weight so far", backend.ramp_percent)
@@ -114,7 +114,7 @@ pub(super) fn sentence(backend: &BackendView) -> String {
 }
 
 /// What the checks say, in words.
-pub(super) fn health(backend: &BackendView) -> String {
+pub(crate) fn health(backend: &BackendView) -> String {
     let BackendView { streak, rise, fall, .. } = *backend;
     match (backend.health, backend.last_check_passed) {
         _ if !backend.checked => "has no checks".to_owned(),

@@ -15,7 +15,7 @@ pub(super) fn count(n: u64) -> String {
 }
 
 /// Something per second, in at most five characters: `0`, `0.4`, `212`, `12.3k`.
-pub(super) fn rate(per_second: f64) -> String {
+pub(crate) fn rate(per_second: f64) -> String {
     match per_second {
         r if r <= 0.0 => "0".to_owned(),
         r if r < 0.05 => "<0.1".to_owned(),
@@ -25,7 +25,7 @@ pub(super) fn rate(per_second: f64) -> String {
 }
 
 /// A time in at most five characters: `0.3ms`, `41ms`, `1.2s`, `134s`.
-pub(super) fn latency(us: u64) -> String {
+pub(crate) fn latency(us: u64) -> String {
     match us {
         0..50 => "<.1ms".to_owned(),
         50..9_950 => format!("{:.1}ms", us as f64 / 1e3),
@@ -36,7 +36,7 @@ pub(super) fn latency(us: u64) -> String {
 }
 
 /// A ratio in percent without the sign, in at most five characters. What is not zero never looks like zero.
-pub(super) fn percent(ratio: f64) -> String {
+pub(crate) fn percent(ratio: f64) -> String {
     match ratio * 100.0 {
         p if p > 0.0 && p < 0.05 => "<0.1".to_owned(),
         p if p >= 99.95 => format!("{p:.0}"),
@@ -45,7 +45,7 @@ pub(super) fn percent(ratio: f64) -> String {
 }
 
 /// A length of time to the second: `0:27`, `3:14:07`, `12d 3:14`.
-pub(super) fn clock(ms: u64) -> String {
+pub(crate) fn clock(ms: u64) -> String {
     let (minutes, seconds) = (ms / 60_000, ms / 1_000 % 60);
     match (minutes / 1_440, minutes / 60 % 24, minutes % 60) {
         (0, 0, minutes) => format!("{minutes}:{seconds:02}"),

@@ -192,7 +192,7 @@ fn details() {
 #[test]
 fn dialogs() {
     let backend = BackendId::new("web", "api-3");
-    let command = Command::SetMode { backend: backend.clone(), mode: Mode::Down, cut: false };
+    let command = Command::SetMode { backend: backend.clone(), mode: Mode::Down, cut: false, then_down: None };
     let state = sample::state();
     let impact = guard::judge(&state.live, &command).1.expect("a backend of the sample");
     let choices = vec![Choice::Cancel, Choice::Finish, Choice::Cut];

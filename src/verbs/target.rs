@@ -1,0 +1,124 @@
+//! Which running instance is meant, and how to prove who asks.
+
+use std::env;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use rustix::process::getuid;
+use serde::Deserialize;
+
+use super::Failure;
+use crate::cli::Options;
+use crate::client::{Address, Client, Token};
+use crate::command::Origin;
+
+/// Largest config file.
+const LARGEST: u64 = 4 << 20;
+
+/// A client for the instance that the options name: by its address, or by its config.
+pub(super) fn client(options: &Options) -> Result<Client, Failure> {
+    let admin = if options.admin.is_some() && options.token_file.is_some() {
+        Admin::default()
+    } else {
+        match of_config(options.config_file(), options.config.is_some()) {
+            // Who names the address need not have a config at hand.
+            Err(_) if options.admin.is_some() => Admin::default(),
+            admin => admin.map_err(Failure::Usage)?,
+        }
+    };
+    let address = match (&options.admin, &admin.listen) {
+        (Some(address), _) => address.clone(),
+        (None, Some(listen)) => Address::of_listener(listen)
+            .map_err(|error| Failure::Usage(format!("{}: admin.listen: {error}", options.config_file().display())))?,
+        (None, None) => Address::default(),
+    };
+    let token = options.token_file.as_ref().or(admin.token_file.as_ref());
+    let token = token.map(|path| Token::read(path)).transpose().map_err(Failure::Usage)?;
+    Ok(Client::new(address, Origin::Cli(user().into()), token))
+}
+
+/// What a config says of the admin API. The rest of the file may be wrong: operators are in the middle of editing when they
+/// find that they need a verb.
+#[derive(Debug, Default, Deserialize)]
+struct Admin {
+    listen: Option<String>,
+    token_file: Option<PathBuf>,
+}
+
+/// Reads it from a file, which may be missing unless it was named.
+fn of_config(path: &Path, named: bool) -> Result<Admin, String> {
+    #[derive(Deserialize)]
+    struct Config {
+        admin: Option<Admin>,
+    }
+    let wrong = |what: String| format!("{}: {what}; --admin ADDR names the instance instead", path.display());
+    let mut text = String::new();
+    match File::open(path).and_then(|file| file.take(LARGEST).read_to_string(&mut text)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !named => return Ok(Admin::default()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(wrong("no such file".to_owned())),
+        Err(error) => return Err(wrong(format!("cannot be read: {error}"))),
+        Ok(_) => {}
+    }
+    let config: Config = serde_yaml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    Ok(config.admin.unwrap_or_default())
+}
+
+/// Whose hand is on the keyboard: behind `sudo`, it is not root's.
+fn user() -> String {
+    let named = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| env::var(name).ok().filter(|who| is_name(who)));
+    named.unwrap_or_else(|| format!("uid-{}", getuid().as_raw()))
+}
+
+fn is_name(who: &str) -> bool {
+    (1..=Origin::MAX_NAME).contains(&who.len()) && who.chars().all(|c| c.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn target(args: &[&str]) -> Result<String, Failure> {
+        let options = Cli::parse_from([&["evenkeel", "status"], args].concat()).options;
+        client(&options).map(|client| client.address().to_string())
+    }
+
+    #[test]
+    fn the_config_says_where_even_when_the_rest_of_it_is_wrong() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("c.yaml");
+        let file = path.to_str().unwrap();
+        for (yaml, want) in [
+            ("admin: {listen: \"127.0.0.1:9911\"}\npools: nonsense\n", "127.0.0.1:9911"),
+            ("admin: {listen: \"unix:/run/ek.sock\"}\n", "unix:/run/ek.sock"),
+            ("admin: {listen: \"0.0.0.0:9912\"}\n", "127.0.0.1:9912"),
+            ("admin: null\n", "127.0.0.1:9900"),
+            ("pools: []\n", "127.0.0.1:9900"),
+        ] {
+            fs::write(&path, yaml).unwrap();
+            assert_eq!(target(&["-c", file]), Ok(want.to_owned()), "{yaml}");
+            assert_eq!(target(&["-c", file, "--admin", "10.0.0.1:1"]), Ok("10.0.0.1:1".to_owned()));
+        }
+        for yaml in ["admin: {listen: nowhere}", "a: [", "admin: 5"] {
+            fs::write(&path, yaml).unwrap();
+            let Err(Failure::Usage(said)) = target(&["-c", file]) else { panic!("{yaml}") };
+            assert!(said.starts_with(file), "{said}");
+            assert_eq!(target(&["-c", file, "--admin", "10.0.0.1:1"]), Ok("10.0.0.1:1".to_owned()));
+        }
+    }
+
+    #[test]
+    fn a_named_config_must_be_there_and_so_must_a_token() {
+        let Err(Failure::Usage(said)) = target(&["-c", "/nowhere/c.yaml"]) else { panic!("a missing config") };
+        assert_eq!(said, "/nowhere/c.yaml: no such file; --admin ADDR names the instance instead");
+        let Err(Failure::Usage(said)) = target(&["--admin", "[::1]:9900", "--token-file", "/nowhere/token"]) else {
+            panic!("a missing token")
+        };
+        assert_eq!(said, "the token file /nowhere/token does not exist");
+    }
+}

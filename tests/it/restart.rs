@@ -1,0 +1,3 @@
+//! Life under a service manager.
+
+mod told;
