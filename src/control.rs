@@ -1,7 +1,7 @@
 //! The control plane: everything that is not a request, on one current-thread runtime.
 //!
-//! [`start`] spawns it; its tasks share nothing with the workers but atomics, the pools' rotations and the channel of
-//! [`crate::tally::Reports`].
+//! [`start`] spawns it; its tasks share nothing with the workers but atomics, the pools' rotations, the channel of
+//! [`crate::tally::Reports`], and what runs ([`crate::running`]), which all of them follow.
 //!
 //! | task | sole writer of |
 //! |---|---|
@@ -25,8 +25,6 @@ pub mod sampler;
 pub mod state_file;
 
 use std::hash::{BuildHasher, RandomState};
-use std::iter;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -35,17 +33,16 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::admin::BindError;
 use self::desk::ControlDesk;
-use self::health_check::{Checks, Register};
+use self::health_check::{Register, Roster};
 use self::outlier::Detector;
 use self::phase::PhaseWatch;
 use self::sampler::{Sampler, Sources};
 use self::state_file::StateFile;
-use crate::balance::pool::Pool;
 use crate::balance::snapshot::Snapshot;
 use crate::clock;
 use crate::command::Desk;
-use crate::config::{Config, PoolConfig};
 use crate::event::{Event, EventBus};
+use crate::running::Running;
 use crate::shutdown::Shutdown;
 use crate::tally::{Report, Tally};
 use crate::telemetry::access_log::Losses;
@@ -56,10 +53,8 @@ const INBOX: usize = 64;
 /// What the control plane needs.
 #[derive(Debug)]
 pub struct Setup {
-    /// The configuration.
-    pub config: Arc<Config>,
-    /// Its pools, in the same order.
-    pub pools: Arc<[Arc<Pool>]>,
+    /// What runs, and the way to change it.
+    pub running: watch::Sender<Arc<Running>>,
     /// Where events go.
     pub bus: EventBus,
     /// Tells when the process drains.
@@ -70,8 +65,6 @@ pub struct Setup {
     pub reports: mpsc::Receiver<Report>,
     /// What the access log loses.
     pub losses: Arc<Losses>,
-    /// The bound addresses that will take traffic.
-    pub listen: Vec<SocketAddr>,
 }
 
 /// A running control plane. Dropped, it ends at once; see [`Self::stop`].
@@ -83,6 +76,8 @@ pub struct Control {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Where the admin API listens: `host:port` or `unix:PATH`.
     pub admin: Option<String>,
+    /// What runs.
+    pub running: watch::Sender<Arc<Running>>,
     phase: PhaseWatch,
     bus: EventBus,
     listening: Event,
@@ -95,27 +90,28 @@ pub struct Control {
 /// # Errors
 /// The admin API cannot listen. Nothing has been started then.
 pub async fn start(setup: Setup) -> Result<Control, BindError> {
-    let Setup { config, pools, bus, shutdown, tally, reports, losses, listen } = setup;
-    let bound = match &config.admin {
+    let Setup { running: stage, bus, shutdown, tally, reports, losses } = setup;
+    let running = stage.subscribe();
+    let now = Arc::clone(&running.borrow());
+    let bound = match &now.config.admin {
         Some(listen) => Some(admin::Bound::bind(listen).await?),
         None => None,
     };
     if let Some(bound) = &bound {
         bus.publish(Event::AdminListening { address: bound.to_string() });
     }
-    pools.iter().for_each(|pool| _ = pool.refresh(clock::now()));
+    now.pools.iter().for_each(|pool| _ = pool.refresh(clock::now()));
 
     let admin = bound.as_ref().map(ToString::to_string);
     let leaving = shutdown.draining().child_token();
     let phase = PhaseWatch::new(shutdown);
-    let checks = register(&config, &pools);
-    let listen: Vec<_> = listen.iter().map(ToString::to_string).collect();
+    let checks = Register::new(&now);
     let mut tasks = Tasks::default();
 
     let (desk, asks) = mpsc::channel(INBOX);
-    let mut control_desk = ControlDesk::new(Arc::clone(&pools), bus.clone());
+    let mut control_desk = ControlDesk::new(Arc::clone(&now), bus.clone());
     let book = control_desk.book();
-    if let Some(path) = &config.state_file {
+    if let Some(path) = &now.config.state_file {
         let file = StateFile::new(path.clone(), bus.clone());
         control_desk.restore(file.load(clock::unix_ms()));
         tasks.set.spawn(file.keep(book.clone(), leaving));
@@ -123,27 +119,22 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     tasks.spawn(control_desk.run(asks));
 
     let (recovered, recoveries) = mpsc::unbounded_channel();
-    for pool in &*pools {
-        for task in health_check::tasks(pool, &checks, &bus, &recovered) {
-            tasks.spawn(task);
-        }
-    }
-    tasks.spawn(Detector::new(&pools, checks.clone(), bus.clone()).run(reports, recoveries));
+    tasks.spawn(Roster::new(checks.clone(), bus.clone(), recovered).run(running.clone()));
+    tasks.spawn(Detector::new(running.clone(), checks.clone(), bus.clone()).run(reports, recoveries));
 
-    let sources =
-        Sources { listen: listen.clone(), workers: config.workers, phase: phase.clone(), tally, losses, book, bus: bus.clone() };
-    let configured = iter::zip(&config.pools, &*pools);
-    let mut sampler = Sampler::new(sources, configured, &checks, clock::now());
+    let sources = Sources { running: running.clone(), checks, phase: phase.clone(), tally, losses, book, bus: bus.clone() };
+    let mut sampler = Sampler::new(sources, clock::now());
     let (publisher, snapshots) = watch::channel(Arc::new(sampler.sample(clock::now())));
     let (fresh, asked) = mpsc::channel(INBOX);
     tasks.set.spawn(sampler.run(publisher, asked, tasks.stop.clone()));
 
     if let Some(bound) = bound {
-        let view = admin::View { snapshots: snapshots.clone(), fresh, phase: phase.clone(), pools };
+        let view = admin::View { snapshots: snapshots.clone(), fresh, phase: phase.clone(), running };
         tasks.set.spawn(admin::serve(bound, view, tasks.stop.clone()));
     }
-    let listening = Event::Listening { addresses: listen, workers: config.workers };
-    Ok(Control { desk, snapshots, admin, phase, bus, listening, tasks })
+    let addresses = now.addresses().iter().map(ToString::to_string).collect();
+    let listening = Event::Listening { addresses, workers: now.config.workers };
+    Ok(Control { desk, snapshots, admin, running: stage, phase, bus, listening, tasks })
 }
 
 impl Control {
@@ -173,16 +164,6 @@ impl Tasks {
         let stop = self.stop.clone();
         self.set.spawn(async move { _ = stop.run_until_cancelled_owned(task).await });
     }
-}
-
-/// The checks of every backend that has any.
-fn register(config: &Config, pools: &[Arc<Pool>]) -> Register {
-    let checks = |(config, pool): (&PoolConfig, &Arc<Pool>)| {
-        let ids = pool.backends().iter().map(|backend| backend.spec.id.clone());
-        let check = config.health_check.as_ref();
-        check.map(|check| ids.map(|id| (id, Arc::new(Checks::new(check)))).collect::<Vec<_>>())
-    };
-    iter::zip(&config.pools, pools).filter_map(checks).flatten().collect()
 }
 
 /// 64 random bits, good enough for jitter.

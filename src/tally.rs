@@ -1,7 +1,10 @@
 //! What the data plane tells the control plane: counts by shared atomics, rare signals by a channel.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed},
+};
 
 use tokio::sync::mpsc;
 
@@ -161,24 +164,35 @@ pub struct Tally {
     pub connections: Box<[AtomicU64]>,
     /// Client connections ever accepted.
     pub connections_total: AtomicU64,
-    /// Answers evenkeel gave itself, by pool (in the order of the config).
-    pub answers: Box<[Answers]>,
     /// Answers evenkeel gave itself before a pool was found.
     pub unrouted: Answers,
-    /// Requests waiting for a backend with room, by pool.
-    pub queued: Box<[AtomicU64]>,
+    /// By which generation of the config each worker serves (see [`crate::running::Running::generation`]).
+    pub generations: Box<[AtomicU64]>,
+}
+
+/// Counts of one pool, which outlive reloads.
+#[derive(Debug, Default)]
+pub struct PoolTally {
+    /// Answers evenkeel gave itself.
+    pub answers: Answers,
+    /// Requests waiting for a backend with room.
+    pub queued: AtomicU64,
 }
 
 impl Tally {
     /// All zero.
-    pub fn new(pools: usize, workers: usize) -> Self {
+    pub fn new(workers: usize) -> Self {
         Self {
             connections: (0..workers).map(|_| AtomicU64::new(0)).collect(),
             connections_total: AtomicU64::new(0),
-            answers: (0..pools).map(|_| Answers::default()).collect(),
             unrouted: Answers::default(),
-            queued: (0..pools).map(|_| AtomicU64::new(0)).collect(),
+            generations: (0..workers).map(|_| AtomicU64::new(0)).collect(),
         }
+    }
+
+    /// Whether every worker serves by this generation of the config, or a later one.
+    pub fn has_reached(&self, generation: u64) -> bool {
+        self.generations.iter().all(|of_worker| of_worker.load(Acquire) >= generation)
     }
 
     /// Open client connections over all workers.

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::mpsc;
+use tokio::sync::watch::channel;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -23,14 +24,14 @@ use super::random;
 use super::service_manager::ServiceManager;
 use super::signals::Signals;
 use crate::balance::Millis;
-use crate::balance::pool::{Pool, Settings};
 use crate::cli::Options;
-use crate::clock;
-use crate::config::{Config, Loaded, OnHangup, Problem};
+use crate::config::{Config, Loaded, Problem};
 use crate::control::{self, Control};
 use crate::demo::Demo;
 use crate::event::{Event, EventBus, Severity, Stamped};
+use crate::listener;
 use crate::proxy;
+use crate::running::{Follow, Running};
 use crate::shutdown::Shutdown;
 use crate::tally::Tally;
 use crate::tui::theme::Options as Looks;
@@ -84,11 +85,9 @@ pub(super) fn run(plan: Plan, options: &Options) -> Result<ExitCode, Failure> {
 struct Session {
     signals: Signals,
     face: Face,
-    on_hangup: OnHangup,
-    grace: Millis,
     bus: EventBus,
     shutdown: Shutdown,
-    pools: Arc<[Arc<Pool>]>,
+    running: Follow,
     outputs: Outputs,
     control: Control,
     /// Ends when every worker has ended, with the number of requests that were cut.
@@ -102,37 +101,29 @@ impl Session {
     /// Whatever may fail comes first and says nothing, so that a failure is one clear line.
     async fn start(plan: Plan, options: &Options, signals: Signals) -> Result<Self, Failure> {
         let Plan { config, warnings, face, demo } = plan;
-        let (config, bus, shutdown) = (Arc::new(config), EventBus::default(), Shutdown::default());
+        let (bus, shutdown) = (EventBus::default(), Shutdown::default());
         tui::install_panic_hook(bus.clone());
         let mut outputs = Outputs::open(&bus, options.log_file.as_deref(), face)?;
         let pens = outputs.open_access_log(config.access_log.as_ref(), config.workers, face)?;
         let events = bus.subscribe();
 
-        let pools: Arc<[_]> = config.pools.iter().map(|pool| new_pool(pool.balance.clone(), config.workers)).collect();
-        let tally = Arc::new(Tally::new(pools.len(), config.workers));
+        let tally = Arc::new(Tally::new(config.workers));
         let (reports, reported) = mpsc::channel(REPORTS);
-        let bound = proxy::bind(&config).map_err(|error| Failure::listen(error.address, &error.source))?;
-        let addresses = bound.addresses.clone();
+        let listeners = listener::bind(&config.listen, config.workers);
+        let listeners = listeners.map_err(|error| Failure::listen(error.address, &error.source))?;
+        let address = listeners[0].address;
+        let (publisher, running) = channel(Running::new(config, listeners, random));
         let control = control::start(control::Setup {
-            config: Arc::clone(&config),
-            pools: Arc::clone(&pools),
+            running: publisher,
             bus: bus.clone(),
             shutdown: shutdown.clone(),
             tally: Arc::clone(&tally),
             reports: reported,
             losses: outputs.losses(),
-            listen: addresses.clone(),
         });
         let control = control.await.map_err(Failure::new)?;
-        let proxy = bound.start(proxy::Setup {
-            config: Arc::clone(&config),
-            pools: pools.to_vec(),
-            tally,
-            reports,
-            pens,
-            shutdown: shutdown.clone(),
-            seed: random(),
-        });
+        let (following, draining) = (running.clone(), shutdown.clone());
+        let proxy = proxy::start(proxy::Setup { running: following, tally, reports, pens, shutdown: draining, seed: random() });
         let proxy = proxy.map_err(|error| Failure::io("cannot start the workers", &error))?;
 
         for warning in warnings {
@@ -143,18 +134,16 @@ impl Session {
             inform_service_manager(&bus, &control);
         }
         if let Some(demo) = demo {
-            invite(addresses[0], face, &bus);
-            let sent = demo.send_traffic(addresses[0], random(), shutdown.draining().clone());
+            invite(address, face, &bus);
+            let sent = demo.send_traffic(address, random(), shutdown.draining().clone());
             sent.map_err(|error| Failure::io("cannot start the demo's traffic", &error))?;
         }
         let mut session = Self {
             signals,
             face,
-            on_hangup: config.on_hangup,
-            grace: config.shutdown_grace.as_millis() as Millis,
             bus,
             shutdown,
-            pools,
+            running,
             outputs,
             control,
             served: spawn_blocking(|| proxy.join()),
@@ -174,7 +163,7 @@ impl Session {
             events,
             bus: self.bus.clone(),
             shutdown: self.shutdown.clone(),
-            grace: self.grace,
+            grace: self.grace(),
             runtime: Handle::current(),
             finished: self.finished.clone(),
         };
@@ -182,6 +171,11 @@ impl Session {
         let options = tui::Options { looks, read_only: options.read_only, ..tui::Options::default() };
         self.dashboard = Some(Dashboard::open(options, door)?);
         Ok(())
+    }
+
+    /// How long requests in flight may take to finish.
+    fn grace(&self) -> Millis {
+        self.running.borrow().config.shutdown_grace.as_millis() as Millis
     }
 
     /// Stops what is left when the requests are done: the dashboard leaves last.
@@ -198,13 +192,6 @@ impl Session {
             let _ = writeln!(io::stdout(), "{end}");
         }
     }
-}
-
-/// A pool whose backends wait for their first check, or take requests at once if they have none.
-fn new_pool(settings: Settings, workers: usize) -> Arc<Pool> {
-    let pool = Arc::new(Pool::new(settings, workers, random()));
-    pool.refresh(clock::now());
-    pool
 }
 
 /// Keeps the service manager informed, if there is one.

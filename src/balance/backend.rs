@@ -60,6 +60,11 @@ impl Spec {
         format!("http://{}", self.authority())
     }
 
+    /// Whether the other one names the same server: what is known of one is known of the other.
+    pub fn is_same_server(&self, other: &Self) -> bool {
+        self.id == other.id && self.host == other.host && self.port == other.port
+    }
+
     /// `host:port`, with brackets around an IPv6 address.
     pub fn authority(&self) -> String {
         if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
@@ -315,6 +320,17 @@ impl Backend {
     pub fn new(spec: Spec, checked: bool, workers: usize, pool: Arc<PoolLive>) -> Self {
         let live = Arc::new(Live::new(spec.weight, checked, workers, pool));
         Self { spec, live }
+    }
+
+    /// The same server under another spec: it keeps its state. A weight that the operator has set stays set.
+    pub(super) fn succeeded_by(self: &Arc<Self>, spec: &Spec) -> Arc<Self> {
+        if self.spec == *spec {
+            return Arc::clone(self);
+        }
+        if self.live.weight() == self.spec.weight {
+            self.live.set_weight(spec.weight);
+        }
+        Arc::new(Self { spec: spec.clone(), live: Arc::clone(&self.live) })
     }
 
     /// The one place where it is decided whether a backend may take requests. Whether it is *full* is judged at the pick.

@@ -99,6 +99,19 @@ impl Outliers {
         Self { settings, records: vec![Record::default(); backends].into() }
     }
 
+    /// The detector that takes this one's place under other settings. Each backend is where the one was that `kept` names by
+    /// its index here; others have a clean record.
+    #[must_use]
+    pub fn succeeded_by(&self, settings: OutlierDetection, kept: &[Option<usize>]) -> Self {
+        let record = |kept: &Option<usize>| kept.map_or_else(Record::default, |index| self.records[index]);
+        Self { settings, records: kept.iter().map(record).collect() }
+    }
+
+    /// Whether a backend is ejected or on trial.
+    pub fn is_out(&self, index: usize) -> bool {
+        !matches!(self.records[index].state, State::In { .. })
+    }
+
     /// A backend is suspect, with this many failures in a row by now; so many others are eligible. Ejects it unless it is the
     /// last one, or too many are ejected already, or the suspicion is outdated.
     pub fn suspect(&mut self, index: usize, failures: u32, eligible_others: usize, now: Millis) -> Option<Action> {
@@ -120,7 +133,7 @@ impl Outliers {
 
     /// The checks have turned from unhealthy to healthy: that clears an ejection.
     pub fn recovered(&mut self, index: usize, now: Millis) -> Option<Action> {
-        (!matches!(self.records[index].state, State::In { .. })).then(|| self.readmit(index, now))
+        self.is_out(index).then(|| self.readmit(index, now))
     }
 
     /// The backends whose ejection is over, each now on trial.
@@ -155,7 +168,7 @@ impl Outliers {
     }
 
     fn ejected(&self) -> usize {
-        self.records.iter().filter(|r| !matches!(r.state, State::In { .. })).count()
+        (0..self.records.len()).filter(|index| self.is_out(*index)).count()
     }
 
     fn most(&self) -> usize {

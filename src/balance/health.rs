@@ -30,7 +30,12 @@ pub struct Flip {
 impl Health {
     /// Nothing known yet. `rise` passed checks in a row make healthy, `fall` failed ones unhealthy; both at least 1.
     pub const fn new(rise: u32, fall: u32) -> Self {
-        Self { rise, fall, verdict: Verdict::Unknown, streak: 0, last_passed: false }
+        Self::from(rise, fall, Verdict::Unknown)
+    }
+
+    /// As [`Self::new`], going on from what other checks have found.
+    pub const fn from(rise: u32, fall: u32, verdict: Verdict) -> Self {
+        Self { rise, fall, verdict, streak: 0, last_passed: false }
     }
 
     /// Takes in a check. The very first one decides alone.

@@ -24,15 +24,41 @@ pub struct Picker {
 
 #[derive(Debug)]
 struct Hand {
-    /// By the backends' indices.
-    seats: Box<[Rc<Seat>]>,
+    seats: Seats,
     /// The rotation last seen, and where there may be a newer one.
     rotation: Cache<Arc<ArcSwap<Rotation>>, Arc<Rotation>>,
 }
 
+/// A seat for each of a pool's backends.
+#[derive(Debug)]
+struct Seats {
+    worker: usize,
+    /// By the backends' indices.
+    list: Box<[Rc<Seat>]>,
+    /// The backends.
+    of: Arc<[Arc<Backend>]>,
+}
+
+impl Seats {
+    /// The seats of these backends: the same ones, until a reload has brought others.
+    fn of(&mut self, backends: &Arc<[Arc<Backend>]>) -> &mut [Rc<Seat>] {
+        if !Arc::ptr_eq(&self.of, backends) {
+            self.take(backends);
+        }
+        &mut self.list
+    }
+
+    #[cold]
+    fn take(&mut self, backends: &Arc<[Arc<Backend>]>) {
+        self.list = backends.iter().map(|backend| Seat::new(Arc::clone(backend), self.worker)).collect();
+        self.of = Arc::clone(backends);
+    }
+}
+
 impl Picker {
-    pub(super) fn new(live: &Arc<PoolLive>, backends: &[Arc<Backend>], rotation: &Arc<ArcSwap<Rotation>>, worker: usize) -> Self {
-        let seats = backends.iter().map(|backend| Seat::new(Arc::clone(backend), worker)).collect();
+    pub(super) fn new(live: &Arc<PoolLive>, rotation: &Arc<ArcSwap<Rotation>>, worker: usize) -> Self {
+        let mut seats = Seats { worker, list: Box::default(), of: Arc::default() };
+        seats.take(rotation.load().backends());
         let hand = Hand { seats, rotation: Cache::new(Arc::clone(rotation)) };
         Self { live: Arc::clone(live), hand: RefCell::new(hand) }
     }
@@ -49,6 +75,7 @@ impl Picker {
     /// As [`Self::pick`], for a request that has waited and is called.
     pub fn pick_in_turn(&self, input: &PickInput<'_>) -> Result<Lease, NoPick> {
         let Hand { seats, rotation } = &mut *self.hand.borrow_mut();
-        rotation.load().pick(&self.live, seats, input)
+        let rotation = rotation.load();
+        rotation.pick(&self.live, seats.of(rotation.backends()), input)
     }
 }

@@ -1,7 +1,7 @@
 //! A pool: its backends, its strategy, and the rotation that workers pick from.
 
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use serde::{Deserialize, Serialize};
@@ -64,8 +64,12 @@ impl PoolLive {
     fn new(settings: &Settings, workers: usize, seed: u64) -> Self {
         let live = Self { in_flight: (0..workers).map(|_| Padded::default()).collect(), ..Self::default() };
         live.turn.0.store(mix(seed) >> 32, Relaxed);
-        live.threshold.store(settings.outlier_detection.map_or(0, |o| o.consecutive_failures), Relaxed);
+        live.set_threshold(settings);
         live
+    }
+
+    fn set_threshold(&self, settings: &Settings) {
+        self.threshold.store(settings.outlier_detection.map_or(0, |o| o.consecutive_failures), Relaxed);
     }
 
     /// Failures in a row that make a backend suspect; 0 = never.
@@ -143,11 +147,27 @@ pub struct Change {
 pub struct Pool {
     settings: Settings,
     live: Arc<PoolLive>,
-    backends: Box<[Arc<Backend>]>,
+    backends: Arc<[Arc<Backend>]>,
     strategy: AtomicU8,
+    /// Shared with the pools that came before and after, so that whoever still picks by an old one picks as all do.
     rotation: Arc<ArcSwap<Rotation>>,
-    /// Eligibilities at the last refresh. Held while one runs, so that the newest rotation is the one that stays.
-    last: Mutex<Box<[Eligibility]>>,
+    /// Held while a refresh runs, so that the newest rotation is the one that stays.
+    last: Mutex<Last>,
+}
+
+/// What a pool's last refresh has left behind.
+#[derive(Debug)]
+struct Last {
+    /// By the backends' indices.
+    eligibilities: Box<[Eligibility]>,
+    /// Another pool has taken its place: the rotation is not its to publish any more.
+    succeeded: bool,
+}
+
+impl Last {
+    fn of(eligibilities: Box<[Eligibility]>) -> Mutex<Self> {
+        Mutex::new(Self { eligibilities, succeeded: false })
+    }
 }
 
 impl Pool {
@@ -155,20 +175,48 @@ impl Pool {
     /// identical balancers do not march in phase.
     pub fn new(settings: Settings, workers: usize, seed: u64) -> Self {
         let live = Arc::new(PoolLive::new(&settings, workers, seed));
-        let backends: Box<[_]> = settings
-            .backends
-            .iter()
-            .map(|spec| Arc::new(Backend::new(spec.clone(), settings.checked, workers, live.clone())))
-            .collect();
+        let fresh = |spec: &Spec| Arc::new(Backend::new(spec.clone(), settings.checked, workers, live.clone()));
+        let backends: Arc<[_]> = settings.backends.iter().map(fresh).collect();
         let pool = Self {
             live,
             strategy: AtomicU8::new(0),
             rotation: Arc::default(),
-            last: Mutex::new(backends.iter().map(|_| Eligibility::AwaitingFirstCheck).collect()),
+            last: Last::of(backends.iter().map(|_| Eligibility::AwaitingFirstCheck).collect()),
             backends,
             settings,
         };
         pool.store_strategy(pool.settings.strategy);
+        pool
+    }
+
+    /// The pool that takes this one's place under other settings. A backend of the same name and address stays what it is,
+    /// with all its state; others are fresh. A strategy or weight that the operator has set in place of the configured one
+    /// stays set. From here on nobody may refresh this pool; whoever still picks from it gets what the successor offers,
+    /// once that is refreshed.
+    #[must_use]
+    pub fn succeeded_by(&self, settings: Settings) -> Self {
+        let mut last = self.lock_last();
+        last.succeeded = true;
+        let strategy = if self.strategy() == self.settings.strategy { settings.strategy } else { self.strategy() };
+        let workers = self.live.in_flight.len();
+        let successor = |spec: &Spec| {
+            if let Some(index) = self.backends.iter().position(|old| old.spec.is_same_server(spec)) {
+                return (self.backends[index].succeeded_by(spec), last.eligibilities[index]);
+            }
+            let fresh = Backend::new(spec.clone(), settings.checked, workers, Arc::clone(&self.live));
+            (Arc::new(fresh), Eligibility::AwaitingFirstCheck)
+        };
+        let (backends, eligibilities): (Vec<_>, Vec<_>) = settings.backends.iter().map(successor).unzip();
+        let pool = Self {
+            live: Arc::clone(&self.live),
+            strategy: AtomicU8::new(0),
+            rotation: Arc::clone(&self.rotation),
+            last: Last::of(eligibilities.into()),
+            backends: backends.into(),
+            settings,
+        };
+        pool.store_strategy(strategy);
+        pool.live.set_threshold(&pool.settings);
         pool
     }
 
@@ -222,22 +270,31 @@ impl Pool {
     /// slow start runs. Calls the waiting requests when it brought anything new. Says what changed (the first time, from
     /// [`Eligibility::AwaitingFirstCheck`]).
     pub fn refresh(&self, now: Millis) -> Vec<Change> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = self.lock_last();
+        if last.succeeded {
+            return Vec::new();
+        }
         let eligibilities: Box<[_]> = self.backends.iter().map(|b| b.eligibility()).collect();
         let changes: Vec<_> = (0..)
-            .zip(last.iter().zip(&eligibilities))
+            .zip(last.eligibilities.iter().zip(&eligibilities))
             .filter(|(_, (from, to))| from != to)
             .map(|(index, (from, to))| Change { index, from: *from, to: *to })
             .collect();
         let rotation = Rotation::new(&self.backends, &eligibilities, &self.settings, self.strategy(), now);
+        // After a reload there may be room although nobody's eligibility has changed.
+        let others = !Arc::ptr_eq(self.rotation.load().backends(), &self.backends);
         self.rotation.store(Arc::new(rotation));
-        *last = eligibilities;
+        last.eligibilities = eligibilities;
         drop(last);
-        if !changes.is_empty() {
+        if others || !changes.is_empty() {
             self.live.unchecked.call_first();
             self.live.waiters.call_first();
         }
         changes
+    }
+
+    fn lock_last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// When the next [`Self::refresh`] is due because a slow start goes on; `None` while none does.
@@ -253,7 +310,7 @@ impl Pool {
 
     /// A picker for the worker of this index, to be used by its thread only.
     pub fn picker(&self, worker: usize) -> Picker {
-        Picker::new(&self.live, &self.backends, &self.rotation, worker)
+        Picker::new(&self.live, &self.rotation, worker)
     }
 }
 

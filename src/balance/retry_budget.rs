@@ -30,6 +30,12 @@ impl RetryBudget {
         Self { percent: percent.into(), floor, slots: [Slot::default(); SLOTS] }
     }
 
+    /// The same requests and retries, measured by another share.
+    #[must_use]
+    pub fn with_percent(&self, percent: u32) -> Self {
+        Self { percent: percent.into(), ..self.clone() }
+    }
+
     /// Counts a request (not a retry of it).
     pub fn count_request(&mut self, now: Millis) {
         self.slot(now).requests += 1;

@@ -20,6 +20,8 @@ const TRIES: u64 = 4;
 #[derive(Debug, Default)]
 pub struct Rotation {
     members: Box<[Member]>,
+    /// All backends of the pool, which the members' indices refer to.
+    backends: Arc<[Arc<Backend>]>,
     /// `None` without members.
     chooser: Option<Chooser>,
     awaiting_first_check: bool,
@@ -57,7 +59,7 @@ impl Member {
 impl Rotation {
     /// The rotation of backends with these eligibilities.
     pub(super) fn new(
-        backends: &[Arc<Backend>],
+        backends: &Arc<[Arc<Backend>]>,
         eligibilities: &[Eligibility],
         settings: &Settings,
         strategy: StrategyKind,
@@ -86,12 +88,18 @@ impl Rotation {
         }
         let total_weight = backends.iter().map(|b| u64::from(b.live.weight())).sum();
         let chooser = (!members.is_empty()).then(|| Chooser::new(strategy, &members, total_weight));
-        Self { awaiting_first_check: members.is_empty() && awaits, members, chooser, failing_open }
+        let backends = Arc::clone(backends);
+        Self { awaiting_first_check: members.is_empty() && awaits, members, backends, chooser, failing_open }
     }
 
     /// The members, in the order of the config.
     pub fn members(&self) -> &[Member] {
         &self.members
+    }
+
+    /// All backends of the pool, in the order of the config.
+    pub(super) fn backends(&self) -> &Arc<[Arc<Backend>]> {
+        &self.backends
     }
 
     /// Whether nobody is eligible and all are tried ([`AllDown::Open`]).

@@ -27,8 +27,8 @@ pub use listen::{BindError, Bound};
 
 use super::phase::PhaseWatch;
 use super::sampler::Asks;
-use crate::balance::pool::Pool;
 use crate::balance::snapshot::{Phase, Snapshot};
+use crate::running::Follow;
 
 /// How long answers under way may take once the API stops.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -42,8 +42,8 @@ pub struct View {
     pub fresh: Asks,
     /// What the process is doing.
     pub phase: PhaseWatch,
-    /// The pools, for readiness without the snapshot's delay.
-    pub pools: Arc<[Arc<Pool>]>,
+    /// What runs, for readiness without the snapshot's delay.
+    pub running: Follow,
 }
 
 impl View {
@@ -58,7 +58,8 @@ impl View {
 
     /// Some pool can serve: one that cannot must not take the others out of a balancer in front.
     fn is_ready(&self) -> bool {
-        let mut backends = self.pools.iter().flat_map(|pool| pool.backends());
+        let running = Arc::clone(&self.running.borrow());
+        let mut backends = running.pools.iter().flat_map(|pool| pool.backends());
         self.phase.get() == Phase::Serving && backends.any(|backend| backend.eligibility().is_eligible())
     }
 }

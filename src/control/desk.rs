@@ -30,11 +30,12 @@ use crate::balance::pool::Pool;
 use crate::clock;
 use crate::command::{Applied, Ask, Command, CommandError, MAX_WEIGHT, Origin, Terms, ThenDown, Unknown};
 use crate::event::{Event, EventBus};
+use crate::running::Running;
 
 /// See the module.
 #[derive(Debug)]
 pub struct ControlDesk {
-    pools: Arc<[Arc<Pool>]>,
+    running: Arc<Running>,
     bus: EventBus,
     book: watch::Sender<Book>,
     journal: Journal,
@@ -61,9 +62,9 @@ struct Account {
 
 impl ControlDesk {
     /// A desk with nothing to undo, where everything is as the config says.
-    pub fn new(pools: Arc<[Arc<Pool>]>, bus: EventBus) -> Self {
+    pub fn new(running: Arc<Running>, bus: EventBus) -> Self {
         let (journal, changed_by, drains) = (Journal::default(), HashMap::new(), Drains::default());
-        Self { pools, bus, book: watch::Sender::default(), journal, changed_by, drains }
+        Self { running, bus, book: watch::Sender::default(), journal, changed_by, drains }
     }
 
     /// The overrides in force, now and from now on.
@@ -260,8 +261,8 @@ impl ControlDesk {
     }
 
     fn pool(&self, name: &Arc<str>) -> Result<&Arc<Pool>, CommandError> {
-        self.pools.iter().find(|pool| pool.name() == name).ok_or_else(|| {
-            let near = nearest(name, self.pools.iter().map(|pool| pool.name().clone()), ToString::to_string);
+        self.running.pool(name).ok_or_else(|| {
+            let near = nearest(name, self.running.pools.iter().map(|pool| pool.name().clone()), ToString::to_string);
             CommandError::NoPool(Unknown { name: name.clone(), near })
         })
     }

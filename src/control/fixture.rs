@@ -1,14 +1,13 @@
 //! Pools and configs for the tests of this room.
 
-use std::iter;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::desk::book::Book;
+use super::health_check::Register;
 use super::phase::PhaseWatch;
-use super::register;
 use super::sampler::{Sampler, Sources};
 use crate::balance::backend::{BackendId, Spec};
 use crate::balance::pool::{AllDown, Pool, Settings};
@@ -17,6 +16,7 @@ use crate::balance::strategy::StrategyKind;
 use crate::clock;
 use crate::config::{ClientTimeouts, Config, HashKey, HealthCheck, Limits, OnHangup, PoolConfig, Queue, Retry, UpstreamTimeouts};
 use crate::event::EventBus;
+use crate::running::Running;
 use crate::shutdown::Shutdown;
 use crate::tally::Tally;
 
@@ -85,22 +85,29 @@ pub(super) fn config(pools: Vec<Settings>) -> Config {
     }
 }
 
-/// How these pools look, checked as their settings say.
-pub(super) fn snapshot(config: &Config, pools: &[Arc<Pool>]) -> Snapshot {
-    snapshot_by(config, pools, watch::channel(Book::default()).1)
+/// These pools at work, checked as their settings say; on no address.
+pub(super) fn running(config: Config) -> Arc<Running> {
+    let running = Running::new(config, Vec::new(), || 0);
+    running.pools.iter().for_each(|pool| _ = pool.refresh(clock::now()));
+    running
+}
+
+/// How things are.
+pub(super) fn snapshot(running: &Arc<Running>) -> Snapshot {
+    snapshot_by(running, watch::channel(Book::default()).1)
 }
 
 /// The same, with these overrides.
-pub(super) fn snapshot_by(config: &Config, pools: &[Arc<Pool>], book: watch::Receiver<Book>) -> Snapshot {
+pub(super) fn snapshot_by(running: &Arc<Running>, book: watch::Receiver<Book>) -> Snapshot {
     let sources = Sources {
-        listen: vec!["127.0.0.1:8080".into()],
-        workers: 1,
+        running: watch::channel(Arc::clone(running)).1,
+        checks: Register::new(running),
         phase: PhaseWatch::new(Shutdown::default()),
-        tally: Arc::new(Tally::new(pools.len(), 1)),
+        tally: Arc::new(Tally::new(1)),
         losses: Arc::default(),
         book,
         bus: EventBus::default(),
     };
     let now = clock::now();
-    Sampler::new(sources, iter::zip(&config.pools, pools), &register(config, pools), now).sample(now)
+    Sampler::new(sources, now).sample(now)
 }

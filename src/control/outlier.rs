@@ -3,6 +3,8 @@
 //! Who is ejected and for how long is [`crate::balance::ejection`]'s to say. The same clock also moves slow starts along,
 //! since it is here that every return of a backend is heard of.
 
+use std::iter::zip;
+use std::mem::take;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -19,11 +21,13 @@ use crate::balance::lease::Signal;
 use crate::balance::pool::Pool;
 use crate::clock;
 use crate::event::{Event, EventBus};
+use crate::running::Follow;
 use crate::tally::Report;
 
 /// See the module.
 #[derive(Debug)]
 pub struct Detector {
+    running: Follow,
     pools: Vec<Watched>,
     checks: Register,
     bus: EventBus,
@@ -36,14 +40,50 @@ struct Watched {
     outliers: Option<Outliers>,
 }
 
+impl Watched {
+    fn new(pool: &Arc<Pool>) -> Self {
+        let outliers = pool.settings().outlier_detection.map(|settings| Outliers::new(settings, pool.backends().len()));
+        Self { pool: Arc::clone(pool), outliers }
+    }
+
+    /// The pool that has taken this one's place. Who is out stays out, unless ejection has been turned off.
+    fn succeeded_by(self, pool: &Arc<Pool>, bus: &EventBus) -> Self {
+        let Some(outliers) = self.outliers else { return Self::new(pool) };
+        let before = self.pool.backends();
+        let index = |backend: &Arc<Backend>| before.iter().position(|old| Arc::ptr_eq(&old.live, &backend.live));
+        let kept: Vec<_> = pool.backends().iter().map(index).collect();
+        let successor = pool.settings().outlier_detection.map(|settings| outliers.succeeded_by(settings, &kept));
+        if successor.is_none() {
+            let out = |(_, kept): &(&Arc<Backend>, Option<usize>)| kept.is_some_and(|index| outliers.is_out(index));
+            let now = clock::now();
+            zip(pool.backends(), kept).filter(out).for_each(|(backend, _)| perform(Action::Readmit, backend, bus, now));
+            announce::refresh(pool, bus);
+        }
+        Self { pool: Arc::clone(pool), outliers: successor }
+    }
+}
+
 impl Detector {
-    /// Watches these pools; asks for checks where there are any.
-    pub fn new(pools: &[Arc<Pool>], checks: Register, bus: EventBus) -> Self {
-        let watched = |pool: &Arc<Pool>| Watched {
-            pool: Arc::clone(pool),
-            outliers: pool.settings().outlier_detection.map(|settings| Outliers::new(settings, pool.backends().len())),
-        };
-        Self { pools: pools.iter().map(watched).collect(), checks, bus }
+    /// Watches the pools of what runs; asks for checks where there are any.
+    pub fn new(mut running: Follow, checks: Register, bus: EventBus) -> Self {
+        let pools = running.borrow_and_update().pools.iter().map(Watched::new).collect();
+        Self { running, pools, checks, bus }
+    }
+
+    /// Goes over to what runs by now.
+    fn follow(&mut self) {
+        if !self.running.has_changed().unwrap_or_default() {
+            return;
+        }
+        let running = Arc::clone(&self.running.borrow_and_update());
+        let mut before = take(&mut self.pools);
+        for pool in &*running.pools {
+            self.pools.push(match before.extract_if(.., |watched| watched.pool.name() == pool.name()).next() {
+                Some(watched) if Arc::ptr_eq(&watched.pool, pool) => watched,
+                Some(watched) => watched.succeeded_by(pool, &self.bus),
+                None => Watched::new(pool),
+            });
+        }
     }
 
     /// Listens to the workers, and to the health checks for backends that have `recovered`, as long as there is anybody to hear.
@@ -52,11 +92,19 @@ impl Detector {
             let due = self.next_due(clock::now());
             let wait = Duration::from_millis(due.unwrap_or_default().saturating_sub(clock::now()));
             tokio::select! {
-                Some(report) = reports.recv() => self.hear(&report),
-                Some(backend) = recovered.recv() => self.recovered(&backend),
+                Some(report) = reports.recv() => {
+                    self.follow();
+                    self.hear(&report);
+                }
+                Some(backend) = recovered.recv() => {
+                    self.follow();
+                    self.recovered(&backend);
+                }
                 () = sleep(wait), if due.is_some() => {}
+                Ok(()) = self.running.changed() => self.running.mark_changed(),
                 else => return,
             }
+            self.follow();
             // Whatever it was that came: a step that is due now would not be due any more when asked again.
             if due.is_some_and(|due| due <= clock::now()) {
                 self.wake(clock::now());

@@ -13,6 +13,7 @@ mod series;
 mod told;
 mod window;
 
+use std::mem::take;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -27,11 +28,10 @@ use super::desk::book::Book;
 use super::health_check::Register;
 use super::phase::PhaseWatch;
 use crate::balance::Millis;
-use crate::balance::pool::Pool;
 use crate::balance::snapshot::Snapshot;
 use crate::clock;
-use crate::config::PoolConfig;
 use crate::event::{Event, EventBus};
+use crate::running::{Follow, Running};
 use crate::tally::{Cause, Tally};
 use crate::telemetry::access_log::{LOSSES, Losses};
 
@@ -41,13 +41,13 @@ const TICK: Duration = Duration::from_millis(250);
 /// Asks for a snapshot of this instant.
 pub type Asks = mpsc::Sender<oneshot::Sender<Arc<Snapshot>>>;
 
-/// What is looked at besides the pools.
+/// What is looked at.
 #[derive(Debug)]
 pub struct Sources {
-    /// Addresses that take traffic.
-    pub listen: Vec<String>,
-    /// Data-plane threads.
-    pub workers: usize,
+    /// What runs.
+    pub running: Follow,
+    /// The checks of the backends.
+    pub checks: Register,
     /// What the process is doing.
     pub phase: PhaseWatch,
     /// What the data plane counts.
@@ -64,6 +64,9 @@ pub struct Sources {
 #[derive(Debug)]
 pub struct Sampler {
     sources: Sources,
+    /// What was running at the last look.
+    running: Arc<Running>,
+    /// Its pools.
     pools: Vec<PoolSampler>,
     unrouted: Told<{ Cause::ALL.len() }>,
     lost: Told<{ LOSSES.len() }>,
@@ -72,16 +75,24 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Watches these pools, each with its config, from `now` on.
-    pub fn new<'a>(
-        sources: Sources,
-        pools: impl Iterator<Item = (&'a PoolConfig, &'a Arc<Pool>)>,
-        checks: &Register,
-        now: Millis,
-    ) -> Self {
-        let watch = |(index, (config, pool))| PoolSampler::new(pool, index, config, checks, now);
-        let pools = pools.enumerate().map(watch).collect();
-        Self { sources, pools, unrouted: Told::default(), lost: Told::default(), told: now / 1000 }
+    /// Watches what runs from `now` on.
+    pub fn new(sources: Sources, now: Millis) -> Self {
+        let running = Arc::clone(&sources.running.borrow());
+        let (pools, unrouted, lost) = (Vec::new(), Told::default(), Told::default());
+        let mut sampler = Self { sources, running, pools, unrouted, lost, told: now / 1000 };
+        sampler.watch(now);
+        sampler
+    }
+
+    /// Watches the pools of what runs by now. What is kept of a pool or backend that was there before is kept on.
+    fn watch(&mut self, now: Millis) {
+        let mut before = take(&mut self.pools);
+        for index in 0..self.running.pools.len() {
+            let name = self.running.pools[index].name();
+            let old = before.extract_if(.., |old| old.name() == name).next();
+            let pool = PoolSampler::new(&self.running, index, &self.sources.checks, old, now);
+            self.pools.push(pool);
+        }
     }
 
     /// Publishes a snapshot at each tick and whenever one is asked for, and a last one of everything at the end.
@@ -110,12 +121,17 @@ impl Sampler {
 
     /// Reads the counters. Once a second, publishes what is new.
     pub fn sample(&mut self, now: Millis) -> Snapshot {
-        self.pools.iter_mut().for_each(|pool| pool.tick(&self.sources.tally, now));
+        let running = Arc::clone(&self.sources.running.borrow());
+        if !Arc::ptr_eq(&running, &self.running) {
+            self.running = running;
+            self.watch(now);
+        }
+        self.pools.iter_mut().for_each(|pool| pool.tick(now));
         if now / 1000 > self.told {
             self.told = now / 1000;
             self.tell();
         }
-        let Sources { listen, workers, phase, tally, losses, book, bus } = &self.sources;
+        let Sources { phase, tally, losses, book, bus, .. } = &self.sources;
         let book = book.borrow();
         Snapshot {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -123,14 +139,14 @@ impl Sampler {
             uptime_ms: now,
             phase: phase.get(),
             drain_left_ms: phase.drain_left(),
-            listen: listen.clone(),
-            workers: *workers,
+            listen: self.running.addresses().iter().map(ToString::to_string).collect(),
+            workers: self.running.config.workers,
             connections: tally.open_connections(),
             connections_total: tally.connections_total.load(Relaxed),
             events_dropped: bus.dropped(),
             log_lines_lost: losses.counts().iter().sum(),
             own_answers: pool::in_words(pool::read(&tally.unrouted)),
-            pools: self.pools.iter().map(|pool| pool.view(tally, &book, now)).collect(),
+            pools: self.pools.iter().map(|pool| pool.view(&book, now)).collect(),
         }
     }
 

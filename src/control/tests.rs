@@ -3,7 +3,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::balance::backend::{BackendId, Mode, Verdict};
+use crate::balance::backend::{Mode, Verdict};
 use crate::balance::snapshot::Phase;
 use crate::command::{Ask, Command, Origin, Terms};
 use crate::config::AdminListen;
@@ -26,18 +26,16 @@ fn setup(ports: &[u16], admin: &str, shutdown: &Shutdown) -> Setup {
     let names: Vec<_> = ports.iter().map(ToString::to_string).collect();
     let mut settings = fixture::settings("web", &names.iter().map(String::as_str).collect::<Vec<_>>());
     settings.checked = true;
-    iter::zip(&mut settings.backends, ports).for_each(|(spec, port)| spec.port = *port);
-    let mut config = fixture::config(vec![settings.clone()]);
+    std::iter::zip(&mut settings.backends, ports).for_each(|(spec, port)| spec.port = *port);
+    let mut config = fixture::config(vec![settings]);
     config.admin = Some(AdminListen::Tcp(admin.parse().unwrap()));
     Setup {
-        config: Arc::new(config),
-        pools: [Arc::new(Pool::new(settings, 1, 0))].into(),
+        running: watch::Sender::new(Running::new(config, Vec::new(), || 0)),
         bus: EventBus::default(),
         shutdown: shutdown.clone(),
-        tally: Arc::new(Tally::new(1, 1)),
+        tally: Arc::new(Tally::new(1)),
         reports: mpsc::channel(1).1,
         losses: Arc::default(),
-        listen: vec!["127.0.0.1:80".parse().unwrap()],
     }
 }
 
@@ -55,7 +53,7 @@ async fn the_control_plane_checks_obeys_shows_and_answers() {
     let shutdown = Shutdown::default();
     let setup = setup(&[backend().await, backend().await], "127.0.0.1:0", &shutdown);
     let mut events = setup.bus.subscribe();
-    let name = setup.pools[0].backends()[0].spec.id.clone();
+    let name = setup.running.borrow().pools[0].backends()[0].spec.id.clone();
     let mut control = start(setup).await.unwrap();
     let admin = control.admin.clone().unwrap();
     assert_eq!(events.recv().await.unwrap().event, Event::AdminListening { address: admin.clone() });
@@ -89,15 +87,4 @@ async fn a_taken_admin_address_is_an_error() {
     let address = taken.local_addr().unwrap().to_string();
     let error = start(setup(&[1], &address, &Shutdown::default())).await.unwrap_err().to_string();
     assert!(error.starts_with(&format!("the admin API cannot listen on {address}: address already in use;")), "{error}");
-}
-
-#[test]
-fn only_checked_pools_are_in_the_register() {
-    let mut settings = [fixture::settings("web", &["a", "b"]), fixture::settings("api", &["c"])];
-    settings[0].checked = true;
-    let pools = settings.clone().map(fixture::pool_of);
-    let register = register(&fixture::config(settings.into()), &pools);
-    let mut names: Vec<_> = register.keys().map(BackendId::to_string).collect();
-    names.sort_unstable();
-    assert_eq!(names, ["web/a", "web/b"]);
 }

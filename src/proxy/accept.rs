@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::connection;
 use super::headers::Peer;
-use super::worker::Worker;
+use super::worker::{Plan, Worker};
+use crate::listener::Listener;
 use crate::shutdown::Shutdown;
 
 /// Pause when nothing more can be accepted for now.
@@ -21,23 +24,84 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// A client connection handed from the worker that accepted it to the one that has fewest.
 pub(super) type Handover = (std::net::TcpStream, SocketAddr);
 
+/// The listeners of one worker, each with a task that accepts.
+pub(super) struct Doors {
+    worker: Rc<Worker>,
+    peers: Arc<[mpsc::UnboundedSender<Handover>]>,
+    shutdown: Shutdown,
+    open: Vec<Door>,
+}
+
+struct Door {
+    listener: Arc<Listener>,
+    /// Cancelled when nothing more is to be accepted.
+    stop: CancellationToken,
+    accepting: JoinHandle<()>,
+}
+
+impl Doors {
+    /// None yet. They close when the drain begins.
+    pub(super) fn new(worker: &Rc<Worker>, plan: &Plan) -> Self {
+        let (peers, shutdown) = (Arc::clone(&plan.peers), plan.shutdown.clone());
+        Self { worker: Rc::clone(worker), peers, shutdown, open: Vec::new() }
+    }
+
+    /// Accepts on these listeners from now on, and on no others. Connections that are open stay.
+    ///
+    /// # Errors
+    /// The last share that the system would not take; the others are open.
+    pub(super) fn follow(&mut self, listeners: &[Arc<Listener>]) -> io::Result<()> {
+        let stays = |door: &Door| listeners.iter().any(|listener| Arc::ptr_eq(listener, &door.listener));
+        self.open.extract_if(.., |door| !stays(door)).for_each(|door| door.stop.cancel());
+        let mut outcome = Ok(());
+        for listener in listeners {
+            if let Some(share) = listener.take_share(self.worker.index) {
+                outcome = self.open(listener, share).and(outcome);
+            }
+        }
+        outcome
+    }
+
+    fn open(&mut self, listener: &Arc<Listener>, share: std::net::TcpListener) -> io::Result<()> {
+        let stop = self.shutdown.draining().child_token();
+        let acceptor = Acceptor {
+            worker: Rc::clone(&self.worker),
+            peers: Arc::clone(&self.peers),
+            listener: TcpListener::from_std(share)?,
+            stop: stop.clone(),
+        };
+        let accepting = tokio::task::spawn_local(acceptor.run());
+        self.open.push(Door { listener: Arc::clone(listener), stop, accepting });
+        Ok(())
+    }
+
+    /// Waits until all are closed, which they are soon after the drain has begun.
+    pub(super) async fn close(self) {
+        for door in self.open {
+            let _ = door.accepting.await;
+        }
+    }
+}
+
 /// Accepts on one listener.
-pub(super) struct Acceptor {
+struct Acceptor {
     /// For whom.
-    pub(super) worker: Rc<Worker>,
+    worker: Rc<Worker>,
     /// The ways to all workers.
-    pub(super) peers: Arc<[mpsc::UnboundedSender<Handover>]>,
+    peers: Arc<[mpsc::UnboundedSender<Handover>]>,
     /// Where.
-    pub(super) listener: TcpListener,
+    listener: TcpListener,
+    /// Until when.
+    stop: CancellationToken,
 }
 
 impl Acceptor {
-    /// Accepts until the drain begins; what waits by then is still accepted.
-    pub(super) async fn run(self, shutdown: Shutdown) {
-        while !shutdown.is_draining() {
+    /// Accepts until it is stopped; what waits by then is still accepted.
+    async fn run(self) {
+        while !self.stop.is_cancelled() {
             tokio::select! {
-                accepted = self.listener.accept() => self.accepted(accepted, &shutdown).await,
-                () = shutdown.draining().cancelled() => break,
+                accepted = self.listener.accept() => self.accepted(accepted).await,
+                () = self.stop.cancelled() => break,
             }
         }
         self.accept_the_rest();
@@ -54,11 +118,11 @@ impl Acceptor {
         }
     }
 
-    async fn accepted(&self, accepted: io::Result<(TcpStream, SocketAddr)>, shutdown: &Shutdown) {
+    async fn accepted(&self, accepted: io::Result<(TcpStream, SocketAddr)>) {
         match accepted {
             Ok((stream, address)) => {
                 // Judged now: other workers have accepted while this one waited.
-                while self.is_full() && !shutdown.is_draining() {
+                while self.is_full() && !self.stop.is_cancelled() {
                     tokio::time::sleep(PAUSE).await;
                 }
                 self.dispatch(stream, address, shutdown);
@@ -71,7 +135,7 @@ impl Acceptor {
     }
 
     fn is_full(&self) -> bool {
-        self.worker.tally.open_connections() >= self.worker.config.limits.max_connections as u64
+        self.worker.tally.open_connections() >= self.worker.site().config.limits.max_connections as u64
     }
 
     /// Keeps the connection, unless another worker has fewer. (In a drain that one may be gone already.)
@@ -113,7 +177,7 @@ impl Worker {
         let worker = Rc::clone(self);
         tokio::task::spawn_local(async move {
             let _counted = counted;
-            let peer = Peer::new(address.ip(), &worker.config.trusted_proxies);
+            let peer = Peer::new(address.ip(), &worker.site().config.trusted_proxies);
             connection::serve(worker, stream, peer).await;
         });
     }

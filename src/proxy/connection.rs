@@ -27,7 +27,7 @@ const LINGER: Duration = Duration::from_secs(2);
 
 /// Serves a connection to its end.
 pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
-    let client = Client::new(peer, stream, &worker.sweep, worker.config.timeouts);
+    let client = Client::new(peer, stream, &worker.sweep, worker.site().config.timeouts);
     let client = Rc::new(client);
     if worker.draining.get() {
         // Accepted in the last moment: what the client has sent already is still to be heard of.
@@ -74,7 +74,7 @@ async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, ahead: Bytes) -> Opt
         provoke(&request);
         handler::handle(Rc::clone(worker), Rc::clone(client), request)
     });
-    let mut http = worker.http.serve_connection(ClientIo { client: Rc::clone(client), ahead }, service);
+    let mut http = worker.site().http.serve_connection(ClientIo { client: Rc::clone(client), ahead }, service);
 
     let mut told_to_drain = false;
     let ended = poll_fn(|cx| {

@@ -24,9 +24,10 @@ use super::request::{Checked, RequestFraming, check, cookie, is_idempotent};
 use super::request_body::{ClientFault, RequestBody};
 use super::request_id::RequestId;
 use super::retry::{self, Reached};
+use super::site::{Site, Upstream};
 use super::upload::Upload;
 use super::upstream::Connection;
-use super::worker::{Upstream, Worker};
+use super::worker::Worker;
 use crate::balance::backend::Backend;
 use crate::balance::meter::{Failure, bump};
 use crate::balance::pool::PickInput;
@@ -52,6 +53,7 @@ pub(super) async fn handle(
     client.begin_request(!request.body().is_end_stream());
     let mut began = Instant::now();
     let (parts, body) = request.into_parts();
+    let site = worker.site();
     let request_id = RequestId::of(&parts.headers, || worker.entropy());
     let mut line = log::begin(&worker, &client, &parts, &request_id, began);
     if let Some(line) = line.as_ref().filter(|line| !line.has_room()) {
@@ -60,13 +62,14 @@ pub(super) async fn handle(
         // The wait was no backend's.
         began = Instant::now();
     }
-    let answer = match find(&worker, &parts) {
+    let answer = match find(&site, &parts) {
         Ok((checked, upstream)) => {
-            let patience = Patience { client: worker.config.timeouts, upstream: upstream.config().timeouts };
+            let patience = Patience { client: site.config.timeouts, upstream: upstream.config().timeouts };
             let body = RequestBody::new(body, &parts.headers, upstream.config().retry.replay_body);
             let request_id = &request_id;
             let service = Service {
                 worker: &worker,
+                site: &site,
                 client: &client,
                 upstream,
                 parts: &parts,
@@ -79,7 +82,7 @@ pub(super) async fn handle(
             };
             match service.run(began).await {
                 Ok(response) => Ok(response),
-                Err(Unserved::Refused(cause)) => Err((cause, upstream.answers(&worker.tally))),
+                Err(Unserved::Refused(cause)) => Err((cause, &upstream.tally.answers)),
                 Err(Unserved::ClientLeft) => return Err(ClientLeft),
             }
         }
@@ -110,15 +113,16 @@ pub(super) async fn handle(
 }
 
 /// Checks the request and finds its pool.
-fn find<'a>(worker: &'a Worker, parts: &'a Parts) -> Result<(Checked<'a>, &'a Upstream), Cause> {
-    let checked = check(parts, worker.config.limits.uri_bytes)?;
-    let index = worker.router.route(checked.host_name(), parts.uri.path()).ok_or(Cause::NoPool)?;
-    Ok((checked, &worker.upstreams[index]))
+fn find<'a>(site: &'a Site, parts: &'a Parts) -> Result<(Checked<'a>, &'a Upstream), Cause> {
+    let checked = check(parts, site.config.limits.uri_bytes)?;
+    let upstream = site.find(checked.host_name(), parts.uri.path()).ok_or(Cause::NoPool)?;
+    Ok((checked, upstream))
 }
 
 /// A request being served.
 struct Service<'a> {
     worker: &'a Rc<Worker>,
+    site: &'a Site,
     client: &'a Rc<Client>,
     upstream: &'a Upstream,
     parts: &'a Parts,
@@ -204,7 +208,7 @@ impl Service<'_> {
         let lease = match self.upstream.picker.pick(&input) {
             Ok(lease) => lease,
             Err(no_pick) => {
-                let waited = queue::wait(self.worker, self.client, self.upstream, input, no_pick, last).await;
+                let waited = queue::wait(self.client, self.upstream, input, no_pick, last).await;
                 // The wait was not the backend's.
                 taken = Instant::now();
                 if let Some(line) = self.line.as_deref_mut() {
@@ -220,7 +224,7 @@ impl Service<'_> {
     }
 
     fn hash_key(&self, strategy: StrategyKind) -> u64 {
-        let client_ip = || self.client.peer.client_ip(&self.parts.headers, &self.worker.config.trusted_proxies);
+        let client_ip = || self.client.peer.client_ip(&self.parts.headers, &self.site.config.trusted_proxies);
         let of = hash_key;
         match (strategy, &self.upstream.config().hash_key) {
             (StrategyKind::IpHash, _) | (StrategyKind::ConsistentHash, HashKey::ClientIp) => {

@@ -23,7 +23,7 @@ pub(super) fn begin(worker: &Worker, client: &Client, parts: &Parts, id: &Reques
     let pen = worker.log.as_ref()?;
     let peer = &client.peer;
     let client = if peer.trusted {
-        Cow::Owned(peer.client_ip(&parts.headers, &worker.config.trusted_proxies).to_string())
+        Cow::Owned(peer.client_ip(&parts.headers, &worker.site().config.trusted_proxies).to_string())
     } else {
         Cow::Borrowed(peer.text())
     };

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use super::client::Client;
-use super::worker::{Upstream, Worker};
+use super::site::Upstream;
 use crate::balance::lease::Lease;
 use crate::balance::picker::Picker;
 use crate::balance::pool::{NoPick, PickInput};
@@ -22,14 +22,13 @@ const FIRST_CHECK: Duration = Duration::from_millis(1500);
 
 /// Called when nobody could be picked: waits for a backend if waiting can help. `last` is the cause of an earlier failure.
 pub(super) async fn wait(
-    worker: &Worker,
     client: &Client,
     upstream: &Upstream,
     input: PickInput<'_>,
     mut why: NoPick,
     last: Cause,
 ) -> Result<Lease, Cause> {
-    let queued = &worker.tally.queued[upstream.index];
+    let queued = &upstream.tally.queued;
     let live = upstream.pool.live();
     let wait = Wait { client, picker: &upstream.picker, queued, input };
     if why == NoPick::AwaitingFirstCheck {

@@ -4,82 +4,39 @@ use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{Relaxed, Release};
 
 use http::HeaderMap;
-use hyper::server::conn::http1;
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
-use super::accept::{Acceptor, Handover};
+use super::accept::{Doors, Handover};
 use super::deadline::Sweep;
 use super::log;
 use super::memory::Leftovers;
-use super::router::Router;
+use super::site::Site;
 use super::upstream::Connection;
 use super::upstream::idle::IdleConnections;
-use crate::balance::Millis;
 use crate::balance::backend::Backend;
 use crate::balance::lease::Signal;
-use crate::balance::picker::Picker;
-use crate::balance::pool::Pool;
-use crate::balance::retry_budget::RetryBudget;
 use crate::clock;
-use crate::config::{Config, PoolConfig};
+use crate::running::{Follow, Running};
 use crate::shutdown::Shutdown;
-use crate::tally::{Answers, Report, Reports, Tally};
+use crate::tally::{Report, Reports, Tally};
 use crate::telemetry::access_log::Pen;
 
 /// What one worker is made of; built by the front door, taken to the thread.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) index: usize,
-    pub(super) config: Arc<Config>,
-    pub(super) pools: Vec<Arc<Pool>>,
+    pub(super) running: Follow,
     pub(super) tally: Arc<Tally>,
     pub(super) reports: Reports,
     pub(super) log: Option<Pen>,
     pub(super) shutdown: Shutdown,
-    pub(super) listeners: Vec<std::net::TcpListener>,
     pub(super) inbox: mpsc::UnboundedReceiver<Handover>,
     pub(super) peers: Arc<[mpsc::UnboundedSender<Handover>]>,
     pub(super) seed: u64,
-}
-
-/// A pool as one worker sees it.
-#[derive(Debug)]
-pub(super) struct Upstream {
-    /// The pool.
-    pub(super) pool: Arc<Pool>,
-    /// This worker's picks from it.
-    pub(super) picker: Picker,
-    /// Its place in the config.
-    pub(super) index: usize,
-    config: Arc<Config>,
-    budget: RefCell<RetryBudget>,
-}
-
-impl Upstream {
-    /// What the config says of the pool.
-    pub(super) fn config(&self) -> &PoolConfig {
-        &self.config.pools[self.index]
-    }
-
-    /// Where its answers by evenkeel are counted.
-    pub(super) fn answers<'a>(&self, tally: &'a Tally) -> &'a Answers {
-        &tally.answers[self.index]
-    }
-
-    /// A request came: it earns its part of a retry.
-    pub(super) fn count_request(&self, now: Millis) {
-        self.budget.borrow_mut().count_request(now);
-    }
-
-    /// Whether the budget has a retry left; takes it.
-    pub(super) fn withdraw_retry(&self, now: Millis) -> bool {
-        self.budget.borrow_mut().try_retry(now)
-    }
 }
 
 /// The state that the tasks of one worker share.
@@ -87,18 +44,10 @@ impl Upstream {
 pub(super) struct Worker {
     /// Its number, from 0.
     pub(super) index: usize,
-    /// The configuration.
-    pub(super) config: Arc<Config>,
-    /// Which pool serves what.
-    pub(super) router: Router,
-    /// The pools, in the order of the config.
-    pub(super) upstreams: Vec<Upstream>,
     /// What the data plane counts.
     pub(super) tally: Arc<Tally>,
     /// Its deadlines.
     pub(super) sweep: Rc<Sweep>,
-    /// hyper's settings.
-    pub(super) http: http1::Builder,
     /// Whether connections are to end after their present request.
     pub(super) draining: Cell<bool>,
     /// What sleeping connections have left behind.
@@ -107,6 +56,7 @@ pub(super) struct Worker {
     pub(super) spare_headers: SpareHeaders,
     /// Where requests are logged, if they are.
     pub(super) log: Option<Rc<Pen>>,
+    site: RefCell<Rc<Site>>,
     reports: Reports,
     idle: RefCell<IdleConnections>,
     random: Cell<u64>,
@@ -115,34 +65,14 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    fn new(plan: &mut Plan) -> Rc<Self> {
-        let config = Arc::clone(&plan.config);
-        let limits = config.limits;
-        let mut http = http1::Builder::new();
-        // Head time-outs are ours; the buffer holds a head of the largest size allowed and bounds what a slow reader can make
-        // us keep.
-        http.header_read_timeout(None)
-            // Whether the client has left is ours to find out: hyper would ask for a buffer to do so.
-            .half_close(true)
-            .max_headers(limits.headers)
-            .max_header_size(limits.header_bytes)
-            .max_buf_size((limits.header_bytes + limits.uri_bytes).max(64 * 1024));
-        let floor = RETRIES_PER_SECOND / config.workers as f64;
-        let upstream = |(index, pool): (usize, &Arc<Pool>)| Upstream {
-            picker: pool.picker(plan.index),
-            pool: Arc::clone(pool),
-            index,
-            budget: RefCell::new(RetryBudget::new(config.pools[index].retry.budget_percent, floor)),
-            config: Arc::clone(&config),
-        };
+    fn new(plan: &mut Plan, running: &Running) -> Rc<Self> {
+        plan.tally.generations[plan.index].store(running.generation, Release);
         Rc::new(Self {
             index: plan.index,
-            router: Router::new(config.pools.iter().map(|p| (p.hosts.as_slice(), p.path_prefix.as_str()))),
-            upstreams: plan.pools.iter().enumerate().map(upstream).collect(),
             tally: Arc::clone(&plan.tally),
             sweep: Rc::default(),
-            http,
             draining: Cell::new(false),
+            site: RefCell::new(Rc::new(Site::new(running, plan.index, None))),
             reports: plan.reports.clone(),
             memory: Leftovers::default(),
             spare_headers: SpareHeaders::default(),
@@ -151,8 +81,20 @@ impl Worker {
             // Mixed, or the workers would walk the same sequence a step apart.
             random: Cell::new(mix(plan.seed.wrapping_add(plan.index as u64))),
             last_connection_gone: Notify::new(),
-            config,
         })
+    }
+
+    /// What new requests are served by.
+    pub(super) fn site(&self) -> Rc<Site> {
+        Rc::clone(&self.site.borrow())
+    }
+
+    /// Goes over to what runs by now. Connections kept for backends that are gone are closed.
+    fn follow(&self, running: &Running) {
+        let site = Site::new(running, self.index, Some(&self.site()));
+        self.idle.borrow_mut().keep_only(site.backends());
+        self.site.replace(Rc::new(site));
+        self.tally.generations[self.index].store(running.generation, Release);
     }
 
     /// 64 random bits (`SplitMix64`, Steele, Lea and Flood 2014). Not for secrets.
@@ -186,11 +128,6 @@ impl Worker {
     pub(super) fn report(&self, backend: Arc<Backend>, signal: Signal) {
         // Full means that the control plane has plenty of the same to act upon.
         let _ = self.reports.try_send(Report { backend, signal });
-    }
-
-    fn cut_epochs(&self) -> u32 {
-        let backends = self.upstreams.iter().flat_map(|u| u.pool.backends());
-        backends.fold(0, |sum, backend| sum.wrapping_add(backend.live.cut_epoch.load(Relaxed)))
     }
 }
 
@@ -227,9 +164,6 @@ fn mix(state: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
-/// Retries per second that are always allowed, over all workers.
-const RETRIES_PER_SECOND: f64 = 10.0;
-
 /// Runs a worker to its end. Returns the requests, of all workers, that were in flight when this one was cut.
 pub(super) fn run(plan: Plan) -> io::Result<u32> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -238,13 +172,14 @@ pub(super) fn run(plan: Plan) -> io::Result<u32> {
 }
 
 async fn serve(mut plan: Plan) -> io::Result<u32> {
-    let worker = Worker::new(&mut plan);
-    let mut cut_epochs = worker.cut_epochs();
+    let running = Arc::clone(&plan.running.borrow_and_update());
+    let worker = Worker::new(&mut plan, &running);
+    let mut cut_epochs = worker.site().cut_epochs();
     let sweeping = {
         let sweep = Rc::clone(&worker.sweep);
         let worker = Rc::clone(&worker);
         let each_tick = move || {
-            let epochs = worker.cut_epochs();
+            let epochs = worker.site.borrow().cut_epochs();
             if std::mem::replace(&mut cut_epochs, epochs) != epochs {
                 worker.sweep.wake_all();
             }
@@ -257,21 +192,22 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
         tokio::task::spawn_local(sweep.run(each_tick))
     };
 
-    let mut accepting = Vec::new();
-    for listener in std::mem::take(&mut plan.listeners) {
-        let listener = TcpListener::from_std(listener)?;
-        let acceptor = Acceptor { worker: Rc::clone(&worker), peers: Arc::clone(&plan.peers), listener };
-        accepting.push(tokio::task::spawn_local(acceptor.run(plan.shutdown.clone())));
-    }
+    let mut doors = Doors::new(&worker, &plan);
+    doors.follow(&running.listeners)?;
+    drop(running);
     loop {
         tokio::select! {
             Some(handed) = plan.inbox.recv() => worker.take_over(handed),
+            Ok(()) = plan.running.changed() => {
+                let running = Arc::clone(&plan.running.borrow_and_update());
+                worker.follow(&running);
+                // What this worker cannot listen on, others can.
+                let _ = doors.follow(&running.listeners);
+            }
             () = plan.shutdown.draining().cancelled() => break,
         }
     }
-    for acceptor in accepting {
-        let _ = acceptor.await;
-    }
+    doors.close().await;
     while let Ok(handed) = plan.inbox.try_recv() {
         worker.take_over(handed);
     }
@@ -287,7 +223,7 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
             // Another worker's last accept may come in late.
             Some(handed) = plan.inbox.recv() => worker.take_over(handed),
             () = plan.shutdown.cutting().cancelled() => {
-                cut = plan.pools.iter().map(|pool| pool.in_flight()).sum();
+                cut = plan.running.borrow().in_flight();
                 break;
             }
         }

@@ -87,7 +87,8 @@ impl Session {
         if mem::replace(&mut self.face, Face::Stderr) == Face::Stderr {
             return;
         }
-        match self.on_hangup {
+        let on_hangup = self.running.borrow().config.on_hangup;
+        match on_hangup {
             OnHangup::Drain => self.begin_drain("terminal closed"),
             OnHangup::Serve => self.note(Severity::Warning, "the terminal is gone; going on without it (on_hangup: serve)"),
         }
@@ -95,14 +96,14 @@ impl Session {
 
     fn begin_drain(&self, reason: &str) {
         if !self.shutdown.is_draining() {
-            let (reason, grace_ms, in_flight) = (reason.to_owned(), self.grace, self.in_flight());
+            let (reason, grace_ms, in_flight) = (reason.to_owned(), self.grace(), self.in_flight());
             self.bus.publish(Event::ShutdownBegan { reason, grace_ms, in_flight });
-            self.shutdown.begin(self.grace);
+            self.shutdown.begin(grace_ms);
         }
     }
 
     fn in_flight(&self) -> u32 {
-        self.pools.iter().map(|pool| pool.in_flight()).sum()
+        self.running.borrow().in_flight()
     }
 
     fn note(&self, severity: Severity, text: &str) {

@@ -1,3 +1,5 @@
+mod reload;
+
 use super::*;
 use crate::balance::backend::{Mode, Verdict};
 use crate::balance::ejection::Action;

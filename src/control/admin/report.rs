@@ -59,15 +59,15 @@ mod tests {
     fn hosts_with_the_health_of_their_instances() {
         let mut settings = [fixture::settings("api", &["a", "b", "c"]), fixture::settings("web", &["d", "e"])];
         settings[0].checked = true;
-        let pools = settings.clone().map(fixture::pool_of);
-        let [a, b, _] = [0, 1, 2].map(|index| &pools[0].backends()[index].live);
+        let mut config = fixture::config(settings.into());
+        config.pools[0].hosts = vec![HostPattern::Exact("api.example.com".into()), HostPattern::Wildcard(".example.org".into())];
+        let running = fixture::running(config);
+        let [a, b, _] = [0, 1, 2].map(|index| &running.pools[0].backends()[index].live);
         a.set_verdict(Verdict::Healthy, 1);
         a.set_mode(Mode::Down);
         b.set_verdict(Verdict::Unhealthy, 1);
-        pools[1].backends()[0].live.set_ejected_until(Some(9));
-        let mut config = fixture::config(settings.into());
-        config.pools[0].hosts = vec![HostPattern::Exact("api.example.com".into()), HostPattern::Wildcard(".example.org".into())];
-        let report = report(&fixture::snapshot(&config, &pools));
+        running.pools[1].backends()[0].live.set_ejected_until(Some(9));
+        let report = report(&fixture::snapshot(&running));
         let api = r#"[{"url":"http://127.0.0.1:1","healthy":true},{"url":"http://127.0.0.1:2","healthy":false},{"url":"http://127.0.0.1:3","healthy":false}]"#;
         let web = r#"[{"url":"http://127.0.0.1:1","healthy":false},{"url":"http://127.0.0.1:2","healthy":true}]"#;
         assert_eq!(

@@ -6,6 +6,7 @@ use tokio::task::JoinHandle;
 
 use super::*;
 use crate::balance::backend::Mode;
+use crate::balance::pool::Pool;
 use crate::config::AdminListen;
 use crate::control::fixture;
 use crate::shutdown::Shutdown;
@@ -25,10 +26,11 @@ impl Admin {
         let bound = Bound::bind(&listen).await.unwrap();
         let (publisher, snapshots) = watch::channel(Arc::new(Snapshot { version: "1.2.3".into(), ..Snapshot::default() }));
         let (shutdown, stop) = (Shutdown::default(), CancellationToken::new());
-        let (phase, pool) = (PhaseWatch::new(shutdown.clone()), fixture::pool("web", &["a"]));
+        let running = fixture::running(fixture::config(vec![fixture::settings("web", &["a"])]));
+        let (phase, pool) = (PhaseWatch::new(shutdown.clone()), Arc::clone(&running.pools[0]));
         // Without a sampler the last snapshot has to do.
         let fresh = tokio::sync::mpsc::channel(1).0;
-        let view = View { snapshots, fresh, phase: phase.clone(), pools: [pool.clone()].into() };
+        let view = View { snapshots, fresh, phase: phase.clone(), running: watch::channel(running).1 };
         let address = bound.to_string();
         Self { address, phase, shutdown, pool, task: tokio::spawn(serve(bound, view, stop.clone())), stop, _publisher: publisher }
     }

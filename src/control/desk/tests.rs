@@ -18,11 +18,12 @@ impl Room {
     fn new() -> Self {
         let bus = EventBus::default();
         let events = bus.subscribe();
-        Self { desk: ControlDesk::new([fixture::pool("web", &["a", "b"])].into(), bus), events }
+        let running = fixture::running(fixture::config(vec![fixture::settings("web", &["a", "b"])]));
+        Self { desk: ControlDesk::new(running, bus), events }
     }
 
     fn backend(&self, index: usize) -> &Backend {
-        &self.desk.pools[0].backends()[index]
+        &self.desk.running.pools[0].backends()[index]
     }
 
     /// Types a command; returns the answer and the events, as printed.
@@ -216,7 +217,7 @@ fn a_cut_breaks_what_runs_and_only_that() {
 #[tokio::test(start_paused = true)]
 async fn drained_is_told_when_nothing_is_in_flight() {
     let Room { desk, mut events } = Room::new();
-    let backend = Arc::clone(&desk.pools[0].backends()[0]);
+    let backend = Arc::clone(&desk.running.pools[0].backends()[0]);
     backend.live.in_flight.store(1, Relaxed);
     let (asks, inbox) = mpsc::channel(1);
     let running = tokio::spawn(desk.run(inbox));
@@ -297,7 +298,7 @@ fn an_override_ends_when_its_time_is_over() {
     assert!(told.contains(&"web/a drain -> up by expiry, 0 in flight: cli:alice has set it for 1m".to_owned()), "{told:?}");
     assert_eq!((room.backend(0).live.mode(), room.mode_mark("a")), (Mode::Up, None));
     room.desk.tick(until + 60_001);
-    assert_eq!(room.desk.pools[0].strategy(), StrategyKind::RoundRobin);
+    assert_eq!(room.desk.running.pools[0].strategy(), StrategyKind::RoundRobin);
     assert!(!room.desk.is_timed());
     assert_eq!(room.ask(&alice(), &Command::Undo).0, "cannot undo: the strategy of web has been changed since, by expiry");
 }
@@ -308,7 +309,7 @@ fn an_end_that_would_leave_nobody_is_refused() {
     settings.backends[0].weight = 0;
     let bus = EventBus::default();
     let events = bus.subscribe();
-    let mut room = Room { desk: ControlDesk::new([fixture::pool_of(settings)].into(), bus), events };
+    let mut room = Room { desk: ControlDesk::new(fixture::running(fixture::config(vec![settings])), bus), events };
     on_terms(&mut room, &alice(), &weight("a", 5), &terms(60_000, "only for now"));
     room.events();
     room.desk.tick(u64::MAX);
@@ -415,7 +416,7 @@ fn a_reload_drops_what_has_no_place_and_nothing_else() {
     // Of the two only `a` is left; it is another server, and its weight is the one that had been set.
     let mut settings = fixture::settings("web", &["a"]);
     settings.backends[0].weight = 7;
-    room.desk.pools = [fixture::pool_of(settings)].into();
+    room.desk.running = fixture::running(fixture::config(vec![settings]));
     room.desk.reconcile();
     assert_eq!(
         room.events(),
@@ -461,10 +462,7 @@ async fn a_refusal_is_an_event() {
 #[test]
 fn what_differs_from_the_config_can_be_made_permanent() {
     let mut room = Room::new();
-    let shown = |room: &Room| {
-        let config = fixture::config(vec![room.desk.pools[0].settings().clone()]);
-        Overrides::of(&fixture::snapshot_by(&config, &room.desk.pools, room.desk.book()))
-    };
+    let shown = |room: &Room| Overrides::of(&fixture::snapshot_by(&room.desk.running, room.desk.book()));
     assert_eq!(shown(&room), Overrides::default());
     room.ask(&alice(), &mode("a", Mode::Drain));
     assert_eq!(shown(&room).yaml, "# web/a is drain: a mode has no place in the config\n");

@@ -1,13 +1,14 @@
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout};
 
 use super::*;
 use crate::balance::backend::{Eligibility, Verdict};
 use crate::balance::ejection::OutlierDetection;
+use crate::balance::pool::Settings;
 use crate::control::fixture;
-use crate::control::health_check::Checks;
 use crate::event::Stamped;
+use crate::running::Running;
 
 /// A detector over the pool `web` of three backends: 3 failures eject for 10 s, 20 s, ...
 struct Room {
@@ -15,6 +16,7 @@ struct Room {
     events: broadcast::Receiver<Arc<Stamped>>,
     reports: mpsc::Sender<Report>,
     recovered: mpsc::UnboundedSender<Arc<Backend>>,
+    stage: watch::Sender<Arc<Running>>,
     detector: AbortHandle,
 }
 
@@ -29,13 +31,26 @@ impl Room {
         let mut settings = fixture::settings("web", &["a", "b", "c"]);
         let detection = OutlierDetection { consecutive_failures: 3, base_ejection: 10_000, ..OutlierDetection::default() };
         (settings.outlier_detection, settings.slow_start) = (Some(detection), slow_start);
-        let (pool, bus) = (fixture::pool_of(settings), EventBus::default());
-        let events = bus.subscribe();
+        let bus = EventBus::default();
+        let running = fixture::running(fixture::config(vec![settings]));
+        let (pool, events) = (Arc::clone(&running.pools[0]), bus.subscribe());
         let (reports, heard) = mpsc::channel(8);
         let (recovered, recoveries) = mpsc::unbounded_channel();
-        let detector = Detector::new(&[Arc::clone(&pool)], Register::new(), bus);
+        let (stage, follow) = watch::channel(running);
+        let detector = Detector::new(follow, Register::default(), bus);
         let detector = tokio::spawn(detector.run(heard, recoveries)).abort_handle();
-        Self { pool, events, reports, recovered, detector }
+        Self { pool, events, reports, recovered, stage, detector }
+    }
+
+    /// Goes over to other settings.
+    fn reload(&mut self, change: impl FnOnce(&mut Settings)) {
+        let running = Arc::clone(&self.stage.borrow());
+        let mut config = (*running.config).clone();
+        change(&mut config.pools[0].balance);
+        let running = running.succeeded_by(config, Vec::new(), || 0);
+        self.pool = Arc::clone(&running.pools[0]);
+        self.pool.refresh(clock::now());
+        self.stage.send_replace(running);
     }
 
     fn backend(&self) -> &Arc<Backend> {
@@ -122,11 +137,36 @@ async fn a_slow_start_goes_all_the_way() {
 
 #[tokio::test(start_paused = true)]
 async fn a_first_failure_asks_for_a_check() {
-    let pool = fixture::pool("web", &["a"]);
-    let backend = Arc::clone(&pool.backends()[0]);
-    let checks = Arc::new(Checks::new(&fixture::check()));
-    let register = Register::from([(backend.spec.id.clone(), Arc::clone(&checks))]);
-    let mut detector = Detector::new(&[pool], register, EventBus::default());
+    let mut settings = fixture::settings("web", &["a"]);
+    settings.checked = true;
+    let running = fixture::running(fixture::config(vec![settings]));
+    let backend = Arc::clone(&running.pools[0].backends()[0]);
+    let register = Register::new(&running);
+    let checks = register.get(&backend.spec.id).unwrap();
+    let mut detector = Detector::new(watch::channel(running).1, register, EventBus::default());
     detector.hear(&Report { backend, signal: Signal::FirstFailure });
     timeout(Duration::from_secs(1), checks.wanted()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_ejection_goes_on_over_a_reload() {
+    let mut room = Room::new(0);
+    room.suspect().await;
+    room.events().await;
+    room.reload(|settings| settings.backends.swap(0, 2));
+    assert_eq!(room.pool.backends()[2].eligibility(), Eligibility::Ejected);
+    let on_trial = "web/a on trial: the next request decides";
+    assert_eq!(room.events().await, told([on_trial, "web 2 -> 3 of 3 eligible"], 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_ejection_nobody_stays_ejected() {
+    let mut room = Room::new(0);
+    room.suspect().await;
+    room.events().await;
+    room.reload(|settings| settings.outlier_detection = None);
+    assert_eq!(room.events().await, told(["web/a readmitted after its ejection", "web 2 -> 3 of 3 eligible"], 0));
+    room.reload(|settings| drop(settings.backends.remove(1)));
+    room.report(Signal::Suspect).await;
+    assert!(timeout(Duration::from_secs(1), room.events()).await.is_err());
 }

@@ -48,8 +48,11 @@ pub(super) struct Shares {
 }
 
 impl BackendSampler {
-    /// Watches a backend from `now` on.
-    pub(super) fn new(backend: &Arc<Backend>, checks: Option<Arc<Checks>>, now: Millis) -> Self {
+    /// Watches a backend from `now` on. What was kept of it `before` is kept on.
+    pub(super) fn new(backend: &Arc<Backend>, checks: Option<Arc<Checks>>, before: Option<Self>, now: Millis) -> Self {
+        if let Some(before) = before {
+            return Self { backend: Arc::clone(backend), checks, ..before };
+        }
         Self {
             backend: Arc::clone(backend),
             url: backend.spec.url(),
@@ -60,6 +63,16 @@ impl BackendSampler {
             told: Told::default(),
             emptying: None,
         }
+    }
+
+    /// Whether it is this backend that it watches.
+    pub(super) fn watches(&self, backend: &Backend) -> bool {
+        Arc::ptr_eq(&self.backend.live, &backend.live)
+    }
+
+    /// Whether nothing is in flight at its backend.
+    pub(super) fn is_empty(&self) -> bool {
+        self.backend.live.in_flight() == 0
     }
 
     /// Reads the meters: what happened since the last call.

@@ -20,12 +20,12 @@ use crate::balance::meter::Failure;
 use crate::balance::pool::Pool;
 use crate::balance::rotation::Rotation;
 use crate::balance::snapshot::PoolView;
-use crate::config::PoolConfig;
 use crate::control::desk::book::{Book, Mark};
 use crate::control::desk::setting::Subject;
 use crate::control::health_check::Register;
 use crate::event::Event;
-use crate::tally::{Answers, Cause, Tally};
+use crate::running::Running;
+use crate::tally::{Answers, Cause, PoolTally};
 
 const CAUSES: usize = Cause::ALL.len();
 
@@ -33,11 +33,12 @@ const CAUSES: usize = Cause::ALL.len();
 #[derive(Debug)]
 pub(super) struct PoolSampler {
     pool: Arc<Pool>,
-    /// Its place in the tally.
-    index: usize,
+    tally: Arc<PoolTally>,
     hosts: Vec<String>,
     path_prefix: String,
     backends: Vec<BackendSampler>,
+    /// Backends that a reload has removed, while requests are in flight there.
+    leaving: Vec<BackendSampler>,
     series: Series,
     answers: [u64; CAUSES],
     told: Told<CAUSES>,
@@ -46,24 +47,44 @@ pub(super) struct PoolSampler {
 }
 
 impl PoolSampler {
-    /// Watches a pool from `now` on. `index` is its place in the config.
-    pub(super) fn new(pool: &Arc<Pool>, index: usize, config: &PoolConfig, checks: &Register, now: Millis) -> Self {
-        let watch = |backend| BackendSampler::new(backend, checks.get(&backend.spec.id).cloned(), now);
-        Self {
+    /// Watches the pool at this place of what runs, from `now` on. What was kept of it `before` is kept on.
+    pub(super) fn new(running: &Running, index: usize, checks: &Register, before: Option<Self>, now: Millis) -> Self {
+        let (pool, config) = (&running.pools[index], &running.config.pools[index]);
+        let before = before.unwrap_or_else(|| Self {
             pool: Arc::clone(pool),
-            index,
-            hosts: config.hosts.iter().map(ToString::to_string).collect(),
-            path_prefix: config.path_prefix.clone(),
-            backends: pool.backends().iter().map(watch).collect(),
+            tally: Arc::clone(&running.tallies[index]),
+            hosts: Vec::new(),
+            path_prefix: String::new(),
+            backends: Vec::new(),
+            leaving: Vec::new(),
             series: Series::new(now),
             answers: [0; CAUSES],
             told: Told::default(),
             fair: Vec::new(),
+        });
+        let mut leaving = before.leaving;
+        leaving.extend(before.backends);
+        let watch = |backend: &Arc<Backend>| {
+            let before = leaving.extract_if(.., |old| old.watches(backend)).next();
+            BackendSampler::new(backend, checks.get(&backend.spec.id), before, now)
+        };
+        Self {
+            pool: Arc::clone(pool),
+            hosts: config.hosts.iter().map(ToString::to_string).collect(),
+            path_prefix: config.path_prefix.clone(),
+            backends: pool.backends().iter().map(watch).collect(),
+            leaving,
+            ..before
         }
     }
 
+    /// Its name.
+    pub(super) fn name(&self) -> &Arc<str> {
+        self.pool.name()
+    }
+
     /// Reads what happened since the last tick.
-    pub(super) fn tick(&mut self, tally: &Tally, now: Millis) {
+    pub(super) fn tick(&mut self, now: Millis) {
         self.fair = fair::shares(&self.pool.rotation(), self.pool.strategy(), self.backends.len());
         let deeds: Vec<Deed> = self.backends.iter_mut().map(|backend| backend.read(now)).collect();
         let picked: u64 = deeds.iter().map(|deed| deed.counts.picked).sum();
@@ -75,7 +96,13 @@ impl PoolSampler {
             counts += &deed.counts;
             merge(&mut whole.latencies, &deed.tick.latencies);
         }
-        let answers = read(&tally.answers[self.index]);
+        self.leaving.retain_mut(|backend| {
+            let Deed { counts: last, tick } = backend.read(now);
+            counts += &last;
+            merge(&mut whole.latencies, &tick.latencies);
+            !backend.is_empty()
+        });
+        let answers = read(&self.tally.answers);
         let own: [u64; CAUSES] = std::array::from_fn(|cause| answers[cause] - self.answers[cause]);
         self.answers = answers;
         whole.figures = seen_by_clients(&counts, own);
@@ -90,7 +117,7 @@ impl PoolSampler {
     }
 
     /// How it looks now.
-    pub(super) fn view(&self, tally: &Tally, book: &Book, now: Millis) -> PoolView {
+    pub(super) fn view(&self, book: &Book, now: Millis) -> PoolView {
         let rotation = self.pool.rotation();
         let figures: Vec<[Figures; 3]> = self.backends.iter().map(BackendSampler::figures).collect();
         let shares = self.shares(&figures);
@@ -106,7 +133,7 @@ impl PoolSampler {
             configured_strategy: self.pool.settings().strategy,
             strategy_override: book.mark(&strategy).map(Mark::to_override),
             in_flight: self.pool.in_flight(),
-            queued: tally.queued[self.index].load(Relaxed) as u32,
+            queued: self.tally.queued.load(Relaxed) as u32,
             rps: self.series.rps(),
             failing_open: rotation.failing_open(),
             windows: self.series.traffic(&self.series.figures(), now),

@@ -3,15 +3,19 @@ use tokio::sync::broadcast;
 use super::*;
 use crate::balance::backend::{Backend, Live, Mode};
 use crate::balance::meter::{Failure, bump};
+use crate::balance::pool::Pool;
 use crate::balance::pool::Settings;
 use crate::balance::snapshot::{BackendView, Phase, PoolView};
 use crate::control::fixture;
 use crate::event::Stamped;
 use crate::shutdown::Shutdown;
+use crate::tally::PoolTally;
 
 struct Room {
     pool: Arc<Pool>,
     tally: Arc<Tally>,
+    of_pool: Arc<PoolTally>,
+    publisher: watch::Sender<Arc<Running>>,
     events: broadcast::Receiver<Arc<Stamped>>,
     sampler: Sampler,
     now: Millis,
@@ -24,14 +28,14 @@ impl Room {
 
     fn of(settings: Settings) -> Self {
         let bus = EventBus::default();
-        let (config, pool) = (fixture::config(vec![settings.clone()]), fixture::pool_of(settings));
-        let (tally, events) = (Arc::new(Tally::new(1, 1)), bus.subscribe());
-        let (listen, phase) = (vec!["127.0.0.1:8080".into()], PhaseWatch::new(Shutdown::default()));
+        let running = fixture::running(fixture::config(vec![settings]));
+        let (pool, events) = (Arc::clone(&running.pools[0]), bus.subscribe());
+        let (tally, of_pool) = (Arc::new(Tally::new(1)), Arc::clone(&running.tallies[0]));
+        let (publisher, follow) = watch::channel(Arc::clone(&running));
+        let (checks, phase) = (Register::new(&running), PhaseWatch::new(Shutdown::default()));
         let (losses, book) = (Arc::default(), watch::channel(Book::default()).1);
-        let sources = Sources { listen, workers: 1, phase, tally: Arc::clone(&tally), losses, book, bus };
-        let pools = std::iter::zip(&config.pools, [&pool]);
-        let sampler = Sampler::new(sources, pools, &Register::new(), 0);
-        Self { pool, tally, events, sampler, now: 0 }
+        let sources = Sources { running: follow, checks, phase, tally: Arc::clone(&tally), losses, book, bus };
+        Self { pool, tally, of_pool, publisher, events, sampler: Sampler::new(sources, 0), now: 0 }
     }
 
     fn live(&self, index: usize) -> &Live {
@@ -72,11 +76,11 @@ fn percents(pool: &PoolView, share: impl Fn(&BackendView) -> [f64; 3]) -> Vec<u3
 fn a_snapshot_says_where_and_what() {
     let mut room = Room::new(&["a"]);
     room.tally.connections[0].store(3, Relaxed);
-    room.tally.queued[0].store(2, Relaxed);
+    room.of_pool.queued.store(2, Relaxed);
     room.live(0).in_flight.store(5, Relaxed);
     let snapshot = room.sampler.sample(1234);
     assert_eq!((snapshot.uptime_ms, snapshot.phase, snapshot.connections), (1234, Phase::Starting, 3));
-    assert_eq!(snapshot.listen, ["127.0.0.1:8080"]);
+    assert!(snapshot.listen.is_empty());
     let pool = &snapshot.pools[0];
     assert_eq!((&*pool.name, pool.path_prefix.as_str(), pool.queued, pool.eligible()), ("web", "/", 2, 1));
     let backend = &pool.backends[0];
@@ -111,8 +115,8 @@ fn a_pool_counts_what_clients_saw() {
     room.fail(0, Failure::Refused);
     room.serve(1, 1);
     room.fail(0, Failure::Reset);
-    room.tally.answers[0].count(Cause::Broken);
-    room.tally.answers[0].count(Cause::NoneEligible);
+    room.of_pool.answers.count(Cause::Broken);
+    room.of_pool.answers.count(Cause::NoneEligible);
     room.serve(1, 1);
     room.live(1).meters[0].failures[Failure::BodyBroken as usize].store(1, Relaxed);
     let pool = room.tick();
@@ -197,7 +201,7 @@ fn news_are_told_once_a_second() {
     room.tick();
     room.fail(0, Failure::Refused);
     room.tally.unrouted.count(Cause::NoPool);
-    room.tally.answers[0].count(Cause::NoneEligible);
+    room.of_pool.answers.count(Cause::NoneEligible);
     room.tick();
     room.tick();
     assert_eq!(room.told(), [""; 0]);
@@ -228,4 +232,31 @@ async fn the_last_snapshot_and_the_last_news_are_not_lost() {
     running.await.unwrap();
     assert_eq!(snapshots.borrow().pools[0].backends[0].requests_total, 1);
     assert!(matches!(events.try_recv().unwrap().event, crate::event::Event::AttemptsFailed { times: 1, .. }));
+}
+
+#[test]
+fn what_was_counted_stays_counted_over_a_reload() {
+    let mut settings = fixture::settings("web", &["a", "b"]);
+    let mut room = Room::of(settings.clone());
+    room.serve(0, 3);
+    room.serve(1, 4);
+    let removed = Arc::clone(&room.pool.backends()[1].live);
+    removed.in_flight.store(1, Relaxed);
+    assert_eq!(room.tick().windows[0].requests, 7);
+
+    settings.backends.remove(1);
+    settings.backends.insert(0, fixture::settings("web", &["a", "b", "c"]).backends.remove(2));
+    let running = Arc::clone(&room.publisher.borrow());
+    let running = running.succeeded_by(fixture::config(vec![settings]), Vec::new(), || 0);
+    running.pools[0].refresh(0);
+    room.publisher.send_replace(running);
+    bump(&removed.meters[0].classes[1], 1);
+    let pool = room.tick();
+    let counted: Vec<_> = pool.backends.iter().map(|backend| (&*backend.id.backend, backend.windows[0].requests)).collect();
+    assert_eq!(counted, [("c", 0), ("a", 3)]);
+    assert_eq!(pool.windows[0].requests, 8, "also what ends at a backend that was removed");
+    removed.in_flight.store(0, Relaxed);
+    room.tick();
+    bump(&removed.meters[0].classes[1], 1);
+    assert_eq!(room.tick().windows[0].requests, 8);
 }

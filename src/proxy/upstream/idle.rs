@@ -1,8 +1,9 @@
 //! Connections that wait for their next request, and the buffers that busy ones take turns with.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use bytes::BytesMut;
@@ -11,7 +12,7 @@ use tokio::net::TcpStream;
 
 use super::{Connection, FIRST_READ};
 use crate::balance::Millis;
-use crate::balance::backend::Backend;
+use crate::balance::backend::{Backend, Live};
 
 /// Idle connections kept per worker and backend.
 const MAX_IDLE_CONNECTIONS: usize = 256;
@@ -40,17 +41,25 @@ impl Idle {
     }
 }
 
+/// The idle connections to one backend.
+#[derive(Debug)]
+struct Kept {
+    connections: Vec<Idle>,
+    /// Theirs. As long as it lives its address is its own, and no other backend comes by these connections.
+    _live: Arc<Live>,
+}
+
 /// One worker's idle connections, by backend. The last one used goes first.
 #[derive(Debug, Default)]
 pub(crate) struct IdleConnections {
-    by_backend: HashMap<usize, Vec<Idle>, BuildHasherDefault<AddressHasher>>,
+    by_backend: HashMap<usize, Kept, BuildHasherDefault<AddressHasher>>,
     buffers: SpareBuffers,
 }
 
 impl IdleConnections {
     /// A connection that is still usable, if there is one.
     pub(crate) fn take(&mut self, backend: &Backend) -> Option<Connection> {
-        let idle = self.by_backend.get_mut(&key(backend))?;
+        let idle = &mut self.by_backend.get_mut(&key(&backend.live))?.connections;
         while let Some(mut connection) = idle.pop() {
             if !connection.is_stale() {
                 let (out, buffer) = self.buffers.take();
@@ -62,7 +71,9 @@ impl IdleConnections {
 
     /// Keeps a connection whose last answer has been read to its end.
     pub(crate) fn put(&mut self, backend: &Backend, connection: Connection, now: Millis) {
-        let idle = self.by_backend.entry(key(backend)).or_default();
+        let kept = self.by_backend.entry(key(&backend.live));
+        let nothing = || Kept { connections: Vec::new(), _live: Arc::clone(&backend.live) };
+        let idle = &mut kept.or_insert_with(nothing).connections;
         if idle.len() < MAX_IDLE_CONNECTIONS {
             let Connection { stream, out, buffer, read_size, .. } = connection;
             idle.push(Idle { stream, since: now });
@@ -74,10 +85,16 @@ impl IdleConnections {
 
     /// Closes what has been idle for too long.
     pub(crate) fn expire(&mut self, now: Millis) {
-        self.by_backend.retain(|_, idle| {
-            idle.retain(|connection| now.saturating_sub(connection.since) < MAX_IDLE);
-            !idle.is_empty()
+        self.by_backend.retain(|_, Kept { connections, .. }| {
+            connections.retain(|connection| now.saturating_sub(connection.since) < MAX_IDLE);
+            !connections.is_empty()
         });
+    }
+
+    /// Closes those to other backends than these.
+    pub(crate) fn keep_only<'a>(&mut self, backends: impl Iterator<Item = &'a Arc<Live>>) {
+        let known: HashSet<usize> = backends.map(key).collect();
+        self.by_backend.retain(|key, _| known.contains(key));
     }
 
     /// Whether there is none.
@@ -135,7 +152,7 @@ impl Hasher for AddressHasher {
     }
 }
 
-/// A backend's live state outlives configs, and its address is its own for as long.
-fn key(backend: &Backend) -> usize {
-    std::sync::Arc::as_ptr(&backend.live).addr()
+/// A backend's state outlives configs, and so do its connections.
+fn key(live: &Arc<Live>) -> usize {
+    Arc::as_ptr(live).addr()
 }

@@ -7,8 +7,8 @@ use tokio::time::sleep;
 use super::*;
 use crate::balance::backend::{Eligibility, Mode};
 use crate::control::fixture;
-use crate::control::health_check::keep_fresh;
 use crate::control::health_check::probe::{CheckError, Passed};
+use crate::control::health_check::roster::keep_fresh;
 use crate::event::Stamped;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -36,7 +36,7 @@ impl Ward {
         let mut settings = fixture::settings("web", &["a", "b"]);
         settings.checked = true;
         let pool = fixture::pool_of(settings);
-        let (bus, checks) = (EventBus::default(), Arc::new(Checks::new(&fixture::check())));
+        let (bus, checks) = (EventBus::default(), Arc::new(Checks::new(&fixture::check(), Verdict::Unknown)));
         let (events, backend) = (bus.subscribe(), Arc::clone(&pool.backends()[0]));
         let (recovered, recoveries) = mpsc::unbounded_channel();
         let (answer, answers) = watch::channel(answer);
