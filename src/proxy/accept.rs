@@ -125,7 +125,7 @@ impl Acceptor {
                 while self.is_full() && !self.stop.is_cancelled() {
                     tokio::time::sleep(PAUSE).await;
                 }
-                self.dispatch(stream, address, shutdown);
+                self.dispatch(stream, address);
             }
             // The client was gone before it was served.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -139,12 +139,12 @@ impl Acceptor {
     }
 
     /// Keeps the connection, unless another worker has fewer. (In a drain that one may be gone already.)
-    fn dispatch(&self, stream: TcpStream, address: SocketAddr, shutdown: &Shutdown) {
+    fn dispatch(&self, stream: TcpStream, address: SocketAddr) {
         let counts = &self.worker.tally.connections;
         let load = |index: &usize| counts[*index].load(Relaxed);
         let own = self.worker.index;
         let fewest = (0..counts.len()).min_by_key(load).unwrap_or(own);
-        let target = if load(&own) > load(&fewest) && !shutdown.is_draining() { fewest } else { own };
+        let target = if load(&own) > load(&fewest) && !self.stop.is_cancelled() { fewest } else { own };
         if target == own {
             self.worker.admit(stream, address);
             return;
