@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
@@ -10,9 +11,10 @@ use evenkeel::balance::backend::Verdict;
 use socket2::{Domain, Socket, Type};
 
 use crate::support::eventually;
+use crate::support::http::Head;
 use crate::support::keel::{Keel, pool};
 use crate::support::process::{cpu_ticks, starve};
-use crate::support::script::{Gate, Script, Step, held, ok};
+use crate::support::script::{Gate, Script, Step, held, ok, stalls_before_the_head, status};
 use crate::support::upstream::{Upstream, upstream};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: test\r\n\r\n";
@@ -203,6 +205,33 @@ fn the_queue_is_served_in_order_whoever_comes_meanwhile() {
     });
     let paths = backend.requests().into_iter().map(|r| r.head.start_line().split(' ').nth(1).unwrap().to_owned());
     assert_eq!(paths.take(20).collect::<Vec<_>>(), (0..20).map(|n| format!("/{n}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn who_waits_for_room_goes_on_to_wait_for_the_first_check() {
+    let (gate, sick) = (Gate::default(), Arc::new(AtomicBool::new(false)));
+    let [busy, fresh] = ["busy", "fresh"].map(|name| upstream(ok(name)));
+    let is_check = |head: &Head| head.start_line().contains("/health");
+    let answer = (gate.clone(), Arc::clone(&sick));
+    busy.improvises(move |head| match is_check(head) {
+        true => status(if answer.1.load(Relaxed) { 503 } else { 200 }),
+        false => held(&answer.0, "busy"),
+    });
+    fresh.improvises(move |head| if is_check(head) { stalls_before_the_head() } else { ok("fresh") });
+    let backends = format!("[{{url: \"{}\", max_in_flight: 1}}, \"{}\"]", busy.url(), fresh.url());
+    let check = "{type: http, path: /health, interval: 100ms, timeout: 5s, rise: 1, fall: 1}";
+    let keel = Keel::serve(format!("pools:\n  - {{name: web, health_check: {check}, backends: {backends}}}\n"));
+    let [mut first, mut second] = [keel.client(), keel.client()];
+    first.send(GET);
+    eventually("the first request", || (keel.snapshot().pools[0].in_flight == 1).then_some(()));
+    second.send(GET);
+    // Its place in the queue is not to be seen as soon as all this has to happen.
+    thread::sleep(Duration::from_millis(50));
+    sick.store(true, Relaxed);
+    // Nobody can take the second one now, but before long somebody will.
+    assert_eq!(second.response().text(), "fresh");
+    gate.open();
+    assert_eq!(first.response().text(), "busy");
 }
 
 #[test]
