@@ -20,6 +20,7 @@ pub mod slow_start;
 pub mod snapshot;
 pub mod strain;
 pub mod strategy;
+pub mod totals;
 pub mod waiters;
 
 /// Milliseconds since the process started. Passed in by the caller; see [`crate::clock::now`].

@@ -5,6 +5,7 @@
 
 mod address;
 mod apps;
+mod describe;
 mod file;
 mod load;
 mod node;
@@ -28,7 +29,8 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::balance::pool::Settings;
 
-pub use self::load::{load, parse, parse_str};
+pub use self::describe::Described;
+pub use self::load::{load, parse, parse_str, read};
 pub use self::value::span;
 
 /// A whole configuration.

@@ -6,6 +6,7 @@
 pub mod access_log;
 pub mod line;
 pub mod log_file;
+pub mod prometheus;
 
 use std::io::{self, Write};
 use std::sync::mpsc::{self, Receiver, Sender};

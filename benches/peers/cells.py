@@ -21,6 +21,7 @@ class Cell:
     load: Requests | Idle
     targets: tuple[Target, ...] = ()
     workers: int = 1
+    access_log: bool = False
     entrants: tuple[Entrant, ...] = PEERS
 
 
@@ -35,6 +36,7 @@ CELLS = (
     Cell("workers", "100 B, 2 workers", Requests(), SMALL, workers=2),
     Cell("connections", "100 B, 512 connections", Requests(connections=512), SMALL),
     Cell("close", "100 B, a connection for each request", Requests(close=True), cpu(1.00)),
+    Cell("log", "100 B, each request logged", Requests(), cpu(1.00), access_log=True),
     Cell("10kB", "10 kB", Requests("/10kB"), cpu(0.90)),
     Cell("100kB", "100 kB", Requests("/100kB"), cpu(0.70)),
     Cell("1MB", "1 MB", Requests("/1MB"), cpu(0.55)),

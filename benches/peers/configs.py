@@ -24,7 +24,7 @@ NGINX = """
 daemon off; worker_processes {workers}; pid {home}/pid; error_log stderr error;
 events {{ worker_connections 4096; }}
 http {{
-    access_log off; keepalive_requests 1000000000; {scratch}
+    access_log {access_log}; keepalive_requests 1000000000; {scratch}
     upstream web {{
         least_conn;
         {servers}
@@ -49,6 +49,7 @@ http {{
     }}
 }}
 """
+NGINX_ACCESS_LOG = "{file} combined buffer=16k flush=1s"
 NGINX_LARGE_BUFFERS = """
             proxy_buffer_size 64k; proxy_buffers 8 64k; proxy_busy_buffers_size 256k;
             proxy_max_temp_file_size 0; client_body_buffer_size 64k;
@@ -68,6 +69,7 @@ defaults
     {splice}
 frontend in
     bind 127.0.0.1:{port}
+    {access_log}
     default_backend web
 backend web
     balance leastconn
@@ -81,9 +83,18 @@ backend web
 {servers}
 """
 
+# The combined format; its standard output goes to the file. It knows the bytes of an answer only with the head.
+HAPROXY_ACCESS_LOG = r"""
+    log stdout format raw local0
+    capture request header Referer len 256
+    capture request header User-Agent len 256
+    log-format '%ci - - [%trl] "%HM %HU %HV" %ST %B "%[capture.req.hdr(0)]" "%[capture.req.hdr(1)]"'
+"""
+
 EVENKEEL = """
 listen: 127.0.0.1:{port}
 workers: {workers}
+access_log: {access_log}
 pools:
   - name: web
     strategy: least_connections
@@ -116,6 +127,8 @@ class Job:
     backends: tuple[str, ...]
     # Connections to backends that are kept while nobody uses them, where a proxy must be told.
     keepalive: int
+    # Where each request is logged, if it is.
+    access_log: pathlib.Path | None = None
 
 
 def command(entrant: Entrant, evenkeel: str, home: pathlib.Path, job: Job) -> list[str]:
@@ -136,6 +149,7 @@ def nginx(entrant: Entrant, home: pathlib.Path, job: Job) -> list[str]:
         port=job.port,
         workers=job.workers,
         keepalive=job.keepalive,
+        access_log=NGINX_ACCESS_LOG.format(file=job.access_log) if job.access_log else "off",
         buffers=NGINX_LARGE_BUFFERS if entrant.large_buffers else "",
         servers=" ".join(f"server {address};" for address in job.backends),
     )
@@ -161,6 +175,7 @@ def haproxy(entrant: Entrant, home: pathlib.Path, job: Job) -> list[str]:
         workers=job.workers,
         buffers="tune.bufsize 65536" if entrant.large_buffers else "",
         splice="option splice-response" if entrant.large_buffers else "",
+        access_log=HAPROXY_ACCESS_LOG if job.access_log else "",
         check_interval=entrant.check_interval,
         servers="\n".join(f"    server b{n} {address}" for n, address in enumerate(job.backends)),
     )
@@ -173,6 +188,7 @@ def evenkeel_arguments(entrant: Entrant, home: pathlib.Path, job: Job) -> list[s
     text = EVENKEEL.format(
         port=job.port,
         workers=job.workers,
+        access_log=job.access_log or "null",
         check_interval=entrant.check_interval,
         servers="\n".join(f'      - "http://{address}"' for address in job.backends),
     )

@@ -6,7 +6,7 @@
     benches/peers/run.py --quick --cell 100B
 
 Three nginx backends serve files. In front of them stand, in turns, nginx, HAProxy and evenkeel, with least connections, the
-same forwarded fields, the same number of workers and no access log; HAProxy and evenkeel check the backends every 2 s (nginx
+same forwarded fields, the same number of workers and no access log (but in one cell); HAProxy and evenkeel check the backends every 2 s (nginx
 has no checks to offer). What counts is the user and system time of the proxy's processes, divided by the requests that were
 answered: clients, proxy and backends share the machine, so rates are only a hint. Needs Linux, nginx, haproxy and wrk, and
 installs nothing.
@@ -58,7 +58,10 @@ def compare(cell: Cell, addresses: tuple[str, ...], top: pathlib.Path, args: arg
     for _ in range(args.rounds):
         for entrant in cell.entrants:
             backends = addresses[: entrant.backends]
-            job = Job(servers.free_port(), cell.workers, backends, keepalive=max(cell.load.connections, entrant.backends))
+            keepalive = max(cell.load.connections, entrant.backends)
+            log = top / "access.log"
+            log.unlink(missing_ok=True)
+            job = Job(servers.free_port(), cell.workers, backends, keepalive, log if cell.access_log else None)
             with servers.proxy(entrant, args.evenkeel, top, job) as pid:
                 sample = cell.load.measure(pid, job.port, args.seconds)
             if not any(samples.values()):

@@ -64,7 +64,8 @@ def proxy(entrant: Entrant, evenkeel: str, top: pathlib.Path, job: Job) -> Itera
     home = make_home(top)
     command = configs.command(entrant, evenkeel, home, job)
     if not entrant.dashboard:
-        with running(command, home, job.port) as pid:
+        stdout = job.access_log if entrant.program == "haproxy" else None
+        with running(command, home, job.port, stdout=stdout) as pid:
             yield pid
         return
     command = owning_its_terminal(command)
@@ -75,13 +76,15 @@ def proxy(entrant: Entrant, evenkeel: str, top: pathlib.Path, job: Job) -> Itera
 
 
 @contextlib.contextmanager
-def running(command: list[str], home: pathlib.Path, port: int, screen: int | None = None) -> Iterator[int]:
+def running(
+    command: list[str], home: pathlib.Path, port: int, screen: int | None = None, stdout: pathlib.Path | None = None
+) -> Iterator[int]:
     """Runs a server, in a terminal if there is one, and gives its process id; it answers when the block begins."""
     log = home / "log"
-    with log.open("wb") as file:
-        stdin, output = (subprocess.DEVNULL, file) if screen is None else (screen, screen)
+    with log.open("wb") as file, (stdout or log).open("ab") as own_file:
+        stdin, out, err = (subprocess.DEVNULL, own_file, file) if screen is None else (screen, screen, screen)
         env = os.environ | {"TERM": "xterm-256color"}
-        process = subprocess.Popen(command, stdin=stdin, stdout=output, stderr=output, env=env)
+        process = subprocess.Popen(command, stdin=stdin, stdout=out, stderr=err, env=env)
     try:
         deadline = time.monotonic() + START_SECONDS
         while not answers(port):

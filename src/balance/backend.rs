@@ -209,6 +209,7 @@ pub struct Live {
     weight: AtomicU32,
     ejected_until: AtomicU64,
     on_trial: AtomicBool,
+    ejections: AtomicU64,
     healthy_since: AtomicU64,
 }
 
@@ -230,6 +231,7 @@ impl Live {
             weight: AtomicU32::new(weight),
             ejected_until: AtomicU64::new(0),
             on_trial: AtomicBool::new(false),
+            ejections: AtomicU64::new(0),
             healthy_since: AtomicU64::new(0),
         }
     }
@@ -283,6 +285,16 @@ impl Live {
     /// For the outlier detector only; follow with [`super::pool::Pool::refresh`].
     pub fn set_ejected_until(&self, until: Option<Millis>) {
         self.ejected_until.store(until.map_or(0, |t| t.max(1)), Relaxed);
+    }
+
+    /// How often it has been ejected.
+    pub fn ejections(&self) -> u64 {
+        self.ejections.load(Relaxed)
+    }
+
+    /// For the outlier detector only.
+    pub fn count_ejection(&self) {
+        self.ejections.fetch_add(1, Relaxed);
     }
 
     /// Whether one request decides if the ejection is over.

@@ -50,6 +50,7 @@ impl Action {
             Self::Eject { until, .. } => {
                 live.set_ejected_until(Some(until));
                 live.set_on_trial(false);
+                live.count_ejection();
             }
             Self::Try => {
                 live.set_on_trial(true);

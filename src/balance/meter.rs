@@ -25,6 +25,7 @@ pub enum Failure {
     /// The answer's body stalled for `timeouts.stream_idle`.
     BodyTimeout,
     /// The backend answered 5xx.
+    #[serde(rename = "status_5xx")]
     Status5xx,
 }
 
@@ -40,6 +41,20 @@ impl Failure {
         Self::BodyTimeout,
         Self::Status5xx,
     ];
+
+    /// The failure in a word, as it is serialised.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Reset => "reset",
+            Self::HeadTimeout => "head_timeout",
+            Self::BadAnswer => "bad_answer",
+            Self::BodyBroken => "body_broken",
+            Self::BodyTimeout => "body_timeout",
+            Self::Status5xx => "status_5xx",
+        }
+    }
 
     /// A few words for a log line.
     pub const fn words(self) -> &'static str {
@@ -81,4 +96,16 @@ pub struct Meter {
 /// Adds to a counter that only this thread writes: a load and a store, no locked instruction.
 pub fn bump(counter: &AtomicU64, by: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(by), Relaxed);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_has_one_word() {
+        for failure in Failure::ALL {
+            assert_eq!(serde_json::to_value(failure).unwrap(), failure.code());
+        }
+    }
 }

@@ -8,6 +8,7 @@ use super::Millis;
 use super::backend::{BackendId, Eligibility, Mode, Verdict};
 use super::keel::Keel;
 use super::strategy::StrategyKind;
+use super::totals::{Deeds, Totals};
 
 /// What the process is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,6 +36,9 @@ pub struct Snapshot {
     pub version: String,
     /// When this was taken, milliseconds since the Unix epoch.
     pub at_unix_ms: u64,
+    /// When the process started, milliseconds since the Unix epoch.
+    #[serde(default)]
+    pub started_unix_ms: u64,
     /// Milliseconds since the process started.
     pub uptime_ms: Millis,
     /// What the process is doing.
@@ -58,6 +62,9 @@ pub struct Snapshot {
     /// happened.
     #[serde(default)]
     pub own_answers: Vec<(String, u64)>,
+    /// What has been done with the process since the start. Told as metrics only.
+    #[serde(skip)]
+    pub deeds: Deeds,
     /// The pools, in the order of the config.
     pub pools: Vec<PoolView>,
 }
@@ -252,6 +259,9 @@ pub struct BackendView {
     pub rps: f64,
     /// Requests it has ever been given.
     pub requests_total: u64,
+    /// What it has done since the start. Told as metrics only.
+    #[serde(skip)]
+    pub totals: Totals,
     /// Failures since the start: in words, count. Only those that happened.
     pub failures: Vec<(String, u64)>,
     /// Share of the pool's requests in each of [`WINDOWS`], 0..=1.

@@ -16,8 +16,15 @@ const LARGEST_FILE: u64 = 4 << 20;
 /// # Errors
 /// Every problem found, in the order of the file. A file that cannot be read, or is not YAML, is one problem.
 pub fn load(path: &Path) -> Result<Loaded, Vec<Problem>> {
-    let text = read(path).map_err(|fault| vec![in_file(path, fault)])?;
-    parse(path, &text)
+    parse(path, &read(path)?)
+}
+
+/// Reads a file without looking into it.
+///
+/// # Errors
+/// It cannot be read, or holds no text: one problem.
+pub fn read(path: &Path) -> Result<String, Vec<Problem>> {
+    text(path).map_err(|fault| vec![in_file(path, fault)])
 }
 
 /// Checks a text as [`load`] does; `file` is what problems call it.
@@ -34,7 +41,7 @@ pub fn parse_str(text: &str) -> Result<Loaded, Vec<Problem>> {
     parse(Path::new("config"), text)
 }
 
-fn read(path: &Path) -> Result<String, Fault> {
+fn text(path: &Path) -> Result<String, Fault> {
     let mut bytes = Vec::new();
     let outcome = File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes));
     outcome.map_err(|error| match error.kind() {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::header::HOST;
+use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::{self, Next};
@@ -29,6 +29,7 @@ use super::phase::PhaseWatch;
 use super::sampler::Asks;
 use crate::balance::snapshot::{Phase, Snapshot};
 use crate::running::Follow;
+use crate::telemetry::prometheus;
 
 /// How long answers under way may take once the API stops.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -98,6 +99,7 @@ fn router(view: View) -> Router {
     Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
         .route("/api/v1/snapshot", get(snapshot))
         .route("/api/v1/loadBalancers/report", get(load_balancers))
         .fallback(not_found)
@@ -119,6 +121,10 @@ async fn readyz(State(view): State<View>) -> (StatusCode, &'static str) {
 
 async fn snapshot(State(view): State<View>) -> Response {
     Json(view.now().await).into_response()
+}
+
+async fn metrics(State(view): State<View>) -> Response {
+    ([(CONTENT_TYPE, prometheus::CONTENT_TYPE)], prometheus::text(&*view.now().await)).into_response()
 }
 
 async fn load_balancers(State(view): State<View>) -> Response {

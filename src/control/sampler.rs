@@ -6,6 +6,7 @@
 
 mod backend;
 mod counts;
+mod deeds;
 mod emptying;
 mod fair;
 mod pool;
@@ -22,6 +23,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
+use self::deeds::Listener;
 use self::pool::PoolSampler;
 use self::told::Told;
 use super::desk::book::Book;
@@ -29,6 +31,7 @@ use super::health_check::Register;
 use super::phase::PhaseWatch;
 use crate::balance::Millis;
 use crate::balance::snapshot::Snapshot;
+use crate::balance::totals::Deeds;
 use crate::clock;
 use crate::event::{Event, EventBus};
 use crate::running::{Follow, Running};
@@ -70,6 +73,8 @@ pub struct Sampler {
     pools: Vec<PoolSampler>,
     unrouted: Told<{ Cause::ALL.len() }>,
     lost: Told<{ LOSSES.len() }>,
+    listener: Listener,
+    started_unix_ms: u64,
     /// The second that news were told in last.
     told: u64,
 }
@@ -78,8 +83,16 @@ impl Sampler {
     /// Watches what runs from `now` on.
     pub fn new(sources: Sources, now: Millis) -> Self {
         let running = Arc::clone(&sources.running.borrow());
-        let (pools, unrouted, lost) = (Vec::new(), Told::default(), Told::default());
-        let mut sampler = Self { sources, running, pools, unrouted, lost, told: now / 1000 };
+        let mut sampler = Self {
+            running,
+            pools: Vec::new(),
+            unrouted: Told::default(),
+            lost: Told::default(),
+            listener: Listener::new(&sources.bus),
+            started_unix_ms: clock::unix_ms().saturating_sub(now),
+            told: now / 1000,
+            sources,
+        };
         sampler.watch(now);
         sampler
     }
@@ -136,6 +149,7 @@ impl Sampler {
         Snapshot {
             version: env!("CARGO_PKG_VERSION").into(),
             at_unix_ms: clock::unix_ms(),
+            started_unix_ms: self.started_unix_ms,
             uptime_ms: now,
             phase: phase.get(),
             drain_left_ms: phase.drain_left(),
@@ -145,6 +159,7 @@ impl Sampler {
             connections_total: tally.connections_total.load(Relaxed),
             events_dropped: bus.dropped(),
             log_lines_lost: losses.counts().iter().sum(),
+            deeds: Deeds { log_lines_lost: losses.counts(), ..self.listener.deeds() },
             own_answers: pool::in_words(pool::read(&tally.unrouted)),
             pools: self.pools.iter().map(|pool| pool.view(&book, now)).collect(),
         }

@@ -10,6 +10,7 @@ use crate::balance::backend::{BackendId, Eligibility, Mode, Verdict};
 use crate::balance::keel::Keel;
 use crate::balance::snapshot::{BackendView, Phase, PoolView, Snapshot, Traffic};
 use crate::balance::strategy::StrategyKind;
+use crate::balance::totals::Totals;
 
 /// A healthy, idle backend that takes requests.
 pub(crate) fn backend(pool: &str, name: &str) -> BackendView {
@@ -35,6 +36,7 @@ pub(crate) fn backend(pool: &str, name: &str) -> BackendView {
         max_in_flight: None,
         in_flight: 0,
         oldest_ms: None,
+        totals: Totals::default(),
         drain: None,
         rps: 0.0,
         requests_total: 0,

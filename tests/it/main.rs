@@ -21,6 +21,7 @@ mod fuzz_targets;
 mod health;
 mod layers;
 mod limits;
+mod metrics;
 mod overrides;
 mod readme;
 mod request_ids;

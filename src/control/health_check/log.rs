@@ -13,6 +13,10 @@ const KEPT: usize = 10;
 pub struct CheckLog {
     /// What the checks have come to.
     pub health: Health,
+    /// Checks that have passed since the start.
+    pub passed: u64,
+    /// Checks that have failed since the start.
+    pub failed: u64,
     /// Newest first.
     results: VecDeque<CheckResult>,
 }
@@ -20,12 +24,14 @@ pub struct CheckLog {
 impl CheckLog {
     /// No checks yet.
     pub const fn new(health: Health) -> Self {
-        Self { health, results: VecDeque::new() }
+        Self { health, passed: 0, failed: 0, results: VecDeque::new() }
     }
 
     /// Takes in a result.
     pub fn enter(&mut self, result: CheckResult) -> Option<Flip> {
         let flip = self.health.observe(result.passed);
+        let count = if result.passed { &mut self.passed } else { &mut self.failed };
+        *count += 1;
         self.results.truncate(KEPT - 1);
         self.results.push_front(result);
         flip
@@ -49,6 +55,6 @@ mod tests {
         }
         let kept: Vec<_> = log.results().iter().map(|result| result.at_unix_ms).collect();
         assert_eq!(kept, (4..14).rev().collect::<Vec<_>>());
-        assert_eq!(log.health.streak(), 14);
+        assert_eq!((log.health.streak(), log.passed, log.failed), (14, 14, 0));
     }
 }

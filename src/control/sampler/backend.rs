@@ -11,9 +11,10 @@ use crate::balance::Millis;
 use crate::balance::backend::Backend;
 use crate::balance::meter::Failure;
 use crate::balance::snapshot::BackendView;
+use crate::balance::totals::{Latencies, Totals};
 use crate::control::desk::book::{Book, Mark};
 use crate::control::desk::setting::Subject;
-use crate::control::health_check::Checks;
+use crate::control::health_check::{CheckLog, Checks};
 use crate::event::Event;
 
 /// Failures before there was a status; the others count as an answer too.
@@ -28,6 +29,7 @@ pub(super) struct BackendSampler {
     checks: Option<Arc<Checks>>,
     counts: Counts,
     histograms: Histograms,
+    latencies: Latencies,
     series: Series,
     told: Told<{ Failure::ALL.len() }>,
     emptying: Option<Emptying>,
@@ -59,6 +61,7 @@ impl BackendSampler {
             checks,
             counts: Counts::default(),
             histograms: Histograms::default(),
+            latencies: Latencies::default(),
             series: Series::new(now),
             told: Told::default(),
             emptying: None,
@@ -85,6 +88,9 @@ impl BackendSampler {
         }
         self.counts = now;
         let latencies = self.histograms.advance(&self.backend.live);
+        for (bucket, times) in &latencies {
+            self.latencies.add(usize::from(*bucket), u64::from(*times));
+        }
         Deed { counts, tick: Tick { figures: figures(&counts), latencies } }
     }
 
@@ -103,6 +109,23 @@ impl BackendSampler {
         let id = &self.backend.spec.id;
         let news = self.told.news(self.counts.failures);
         news.map(|(index, times)| Event::AttemptsFailed { backend: id.clone(), failure: Failure::ALL[index], times })
+    }
+
+    /// All that it has done.
+    fn totals(&self, checks: Option<&CheckLog>) -> Totals {
+        let Counts { classes, failures, cancelled, retries, bytes_in, bytes_out, .. } = self.counts;
+        Totals {
+            classes,
+            failures,
+            cancelled,
+            retries,
+            bytes_in,
+            bytes_out,
+            latencies: self.latencies,
+            checks_passed: checks.map_or(0, |log| log.passed),
+            checks_failed: checks.map_or(0, |log| log.failed),
+            ejections: self.backend.live.ejections(),
+        }
     }
 
     /// How it looks now, given its figures.
@@ -131,6 +154,7 @@ impl BackendSampler {
             last_check_passed: log.as_ref().is_some_and(|log| log.health.last_passed()),
             rise,
             fall,
+            totals: self.totals(log.as_ref()),
             checks: log.map_or_else(Vec::new, |log| log.results()),
             eligibility: self.backend.eligibility(),
             ejected_for_ms: live.ejected_until().map(|until| until.saturating_sub(now)),
