@@ -7,6 +7,7 @@ mod outputs;
 mod service_manager;
 mod session;
 mod signals;
+mod takeover;
 
 use std::hash::{BuildHasher, RandomState};
 use std::io::{self, Write};
@@ -19,9 +20,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use self::face::Face;
 use self::failure::Failure;
 use self::session::Plan;
-use crate::cli::{Cli, Verb};
+use crate::cli::{Cli, Serve, Verb};
 use crate::config::{self, Loaded};
 use crate::demo::Demo;
+use crate::inherited::Inherited;
 use crate::verbs;
 
 /// Answers a shell that asks how a command line goes on; `None` when none does. Must come first of all.
@@ -43,7 +45,11 @@ fn act(Cli { options, verb }: Cli) -> Result<ExitCode, Failure> {
     let load = || config::load(options.config_file()).map_err(|problems| Failure::config(&problems));
     match verb.unwrap_or(Verb::Run) {
         Verb::Run => session::run(Plan::new(load()?, Face::for_this_terminal()), &options),
-        Verb::Serve => session::run(Plan::new(load()?, Face::Stderr), &options),
+        Verb::Serve(Serve { takeover }) => {
+            let inherited = Inherited::from_env();
+            let inherited = inherited.map_err(|error| Failure::io("cannot use the sockets of the service manager", &error))?;
+            session::run(Plan::serve(load()?, inherited, takeover), &options)
+        }
         Verb::Check => check(options.config_file(), &load()?),
         Verb::Demo(wishes) => {
             let demo = Demo::start(wishes, random()).map_err(|error| Failure::io("cannot start the demo's backends", &error))?;

@@ -76,7 +76,7 @@ pub enum Verb {
     /// Proxy and dashboard in this terminal; event lines where there is none
     Run,
     /// Proxy without a dashboard: event lines on stderr
-    Serve,
+    Serve(Serve),
     /// Validate the config file and print every problem
     Check,
     /// The same over built-in backends and built-in traffic: no config, no network
@@ -91,6 +91,14 @@ pub enum Verb {
     },
     /// Print the manual page
     Man,
+}
+
+/// Options of `serve`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct Serve {
+    /// Take over from the process that serves the same address: it hands on its sockets, and drains once this one serves
+    #[arg(long)]
+    pub takeover: bool,
 }
 
 /// Options of `demo`.
@@ -138,7 +146,7 @@ mod tests {
     fn global_options_stand_before_or_after_the_verb() {
         for line in ["evenkeel -c a.yaml --color 256 serve", "evenkeel serve --color 256 --config a.yaml"] {
             let cli = parse(line).unwrap();
-            assert!(matches!(cli.verb, Some(Verb::Serve)));
+            assert!(matches!(cli.verb, Some(Verb::Serve(Serve { takeover: false }))));
             assert_eq!((cli.options.config_file(), cli.options.color), (Path::new("a.yaml"), Depth::Indexed));
         }
     }

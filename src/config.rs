@@ -15,6 +15,7 @@ mod reader;
 mod report;
 #[cfg(test)]
 mod tests;
+mod token;
 mod value;
 mod yaml;
 
@@ -31,6 +32,7 @@ use crate::balance::pool::Settings;
 
 pub use self::describe::Described;
 pub use self::load::{load, parse, parse_str, read};
+pub use self::token::Token;
 pub use self::value::span;
 
 /// A whole configuration.
@@ -42,6 +44,8 @@ pub struct Config {
     pub workers: usize,
     /// Where the admin API listens; `None` = nowhere.
     pub admin: Option<AdminListen>,
+    /// What callers of the admin API have to know; `None` = nothing (then it listens where only this machine can call).
+    pub admin_token: Option<Token>,
     /// A line for each request; `None` = nowhere.
     pub access_log: Option<AccessLog>,
     /// Where overrides survive a restart; `None` = nowhere.
@@ -63,7 +67,7 @@ pub struct Config {
 /// Where the admin API listens.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AdminListen {
-    /// A loopback address.
+    /// `host:port`.
     Tcp(SocketAddr),
     /// `unix:PATH`.
     Unix(PathBuf),

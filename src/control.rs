@@ -25,6 +25,7 @@ pub mod sampler;
 pub mod state_file;
 
 use std::hash::{BuildHasher, RandomState};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -32,6 +33,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 pub use self::admin::BindError;
+use self::admin::Heirloom;
 use self::desk::ControlDesk;
 use self::health_check::{Register, Roster};
 use self::outlier::Detector;
@@ -42,6 +44,7 @@ use crate::balance::snapshot::Snapshot;
 use crate::clock;
 use crate::command::Desk;
 use crate::event::{Event, EventBus};
+use crate::inherited::Inherited;
 use crate::running::Running;
 use crate::shutdown::Shutdown;
 use crate::tally::{Report, Tally};
@@ -65,6 +68,8 @@ pub struct Setup {
     pub reports: mpsc::Receiver<Report>,
     /// What the access log loses.
     pub losses: Arc<Losses>,
+    /// Sockets for the admin API that are open already.
+    pub inherited: Inherited,
 }
 
 /// A running control plane. Dropped, it ends at once; see [`Self::stop`].
@@ -82,6 +87,8 @@ pub struct Control {
     bus: EventBus,
     listening: Event,
     tasks: Tasks,
+    admin_stop: CancellationToken,
+    heirloom: Option<Heirloom>,
 }
 
 /// Starts the control plane: backends are checked and commands obeyed from here on. The process is not ready before
@@ -90,11 +97,11 @@ pub struct Control {
 /// # Errors
 /// The admin API cannot listen. Nothing has been started then.
 pub async fn start(setup: Setup) -> Result<Control, BindError> {
-    let Setup { running: stage, bus, shutdown, tally, reports, losses } = setup;
+    let Setup { running: stage, bus, shutdown, tally, reports, losses, mut inherited } = setup;
     let running = stage.subscribe();
     let now = Arc::clone(&running.borrow());
     let bound = match &now.config.admin {
-        Some(listen) => Some(admin::Bound::bind(listen).await?),
+        Some(listen) => Some(admin::Bound::bind(listen, &mut inherited).await?),
         None => None,
     };
     if let Some(bound) = &bound {
@@ -104,6 +111,7 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
 
     let admin = bound.as_ref().map(ToString::to_string);
     let leaving = shutdown.draining().child_token();
+    let heirloom = bound.as_ref().map(admin::Bound::heirloom).transpose()?;
     let phase = PhaseWatch::new(shutdown);
     let checks = Register::new(&now);
     let mut tasks = Tasks::default();
@@ -128,13 +136,15 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     let (fresh, asked) = mpsc::channel(INBOX);
     tasks.set.spawn(sampler.run(publisher, asked, tasks.stop.clone()));
 
+    let admin_stop = tasks.stop.child_token();
     if let Some(bound) = bound {
-        let view = admin::View { snapshots: snapshots.clone(), fresh, phase: phase.clone(), running };
-        tasks.set.spawn(admin::serve(bound, view, tasks.stop.clone()));
+        let (snapshots, phase) = (snapshots.clone(), phase.clone());
+        let view = admin::View { snapshots, fresh, phase, running, desk: desk.clone(), bus: bus.clone() };
+        tasks.set.spawn(admin::serve(bound, view, admin_stop.clone()));
     }
     let addresses = now.addresses().iter().map(ToString::to_string).collect();
     let listening = Event::Listening { addresses, workers: now.config.workers };
-    Ok(Control { desk, snapshots, admin, running: stage, phase, bus, listening, tasks })
+    Ok(Control { desk, snapshots, admin, running: stage, phase, bus, listening, tasks, admin_stop, heirloom })
 }
 
 impl Control {
@@ -144,8 +154,20 @@ impl Control {
         self.bus.publish(self.listening.clone());
     }
 
+    /// The admin API's socket, for a successor of this process.
+    pub fn admin_socket(&self) -> Option<&OwnedFd> {
+        self.heirloom.as_ref().map(|heirloom| &heirloom.socket)
+    }
+
+    /// Leaves the admin API to the successor that has its socket: it does not answer here any more.
+    pub fn leave_admin(&mut self) {
+        self.heirloom.take().into_iter().for_each(Heirloom::leave);
+        self.admin_stop.cancel();
+    }
+
     /// Ends every task and waits for it. The admin API answers until then, also while the process drains.
     pub async fn stop(mut self) {
+        self.heirloom = None;
         self.tasks.stop.cancel();
         while self.tasks.set.join_next().await.is_some() {}
     }

@@ -67,6 +67,7 @@ impl Demo {
             listen: vec![self.wishes.listen],
             workers: thread::available_parallelism().map_or(1, usize::from),
             admin: Some(AdminListen::Tcp(SocketAddr::from(([127, 0, 0, 1], 0)))),
+            admin_token: None,
             access_log: None,
             state_file: None,
             on_hangup: OnHangup::Drain,

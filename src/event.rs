@@ -1,16 +1,18 @@
 //! What happened: edges, never counts. One wording for the log and for the dashboard.
 
+mod bus;
+
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::broadcast;
+
+pub use self::bus::{EventBus, Remembered};
 
 use crate::balance::backend::{BackendId, Mode, Verdict};
 use crate::balance::meter::Failure;
 use crate::balance::strategy::StrategyKind;
-use crate::clock::{self, for_humans};
+use crate::clock::for_humans;
 use crate::command::Origin;
 
 /// Something that happened.
@@ -160,6 +162,15 @@ pub enum Event {
         /// Backends in all.
         of: usize,
     },
+    /// The admin API refused calls (told once a second at most).
+    CallsRefused {
+        /// From where, the last of them.
+        from: String,
+        /// Why, in the word that the answer has: `unauthorized`.
+        code: String,
+        /// How many.
+        times: u64,
+    },
     /// Attempts at a backend failed (told once a second at most).
     AttemptsFailed {
         /// Where.
@@ -241,6 +252,7 @@ impl Event {
             Self::PoolChanged { from, to, .. } if to < from => Severity::Warning,
             Self::CheckTurned { passed: false, .. }
             | Self::AttemptsFailed { .. }
+            | Self::CallsRefused { .. }
             | Self::AnsweredItself { .. }
             | Self::LogLinesLost { .. }
             | Self::ConfigWarning { .. }
@@ -306,6 +318,8 @@ impl fmt::Display for Event {
             Self::PoolChanged { pool, from, to, of } => write!(f, "{pool} {from} -> {to} of {of} eligible"),
             Self::AttemptsFailed { backend, failure, times: 1 } => write!(f, "{backend} {}", failure.words()),
             Self::AttemptsFailed { backend, failure, times } => write!(f, "{backend} {} (x{times})", failure.words()),
+            Self::CallsRefused { from, code, times: 1 } => write!(f, "admin API refused a call from {from}: {code}"),
+            Self::CallsRefused { from, code, times } => write!(f, "admin API refused {times} calls from {from}: {code}"),
             Self::AnsweredItself { pool, status, cause, times } => {
                 if let Some(pool) = pool {
                     write!(f, "{pool} ")?;
@@ -359,41 +373,4 @@ pub struct Stamped {
     /// What happened.
     #[serde(flatten)]
     pub event: Event,
-}
-
-/// Where events are published and subscribed to. Clones are the same bus.
-#[derive(Clone, Debug)]
-pub struct EventBus {
-    tx: broadcast::Sender<Arc<Stamped>>,
-    seq: Arc<AtomicU64>,
-    dropped: Arc<AtomicU64>,
-}
-
-impl Default for EventBus {
-    fn default() -> Self {
-        Self { tx: broadcast::Sender::new(1024), seq: Arc::default(), dropped: Arc::default() }
-    }
-}
-
-impl EventBus {
-    /// Publishes. Never waits, never fails; a slow subscriber loses the oldest ones and hears how many.
-    pub fn publish(&self, event: Event) {
-        let seq = self.seq.fetch_add(1, Relaxed) + 1;
-        let _ = self.tx.send(Arc::new(Stamped { seq, at_unix_ms: clock::unix_ms(), event }));
-    }
-
-    /// Everything published from now on. On `Lagged(n)` call [`Self::count_dropped`] and go on.
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Stamped>> {
-        self.tx.subscribe()
-    }
-
-    /// A subscriber has lost `n` events.
-    pub fn count_dropped(&self, n: u64) {
-        self.dropped.fetch_add(n, Relaxed);
-    }
-
-    /// How many events subscribers have lost in all.
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Relaxed)
-    }
 }

@@ -1,9 +1,9 @@
 //! The data plane: takes requests, hands them to backends, passes the answers on.
 //!
 //! One thread per worker, nothing shared between them on the request path. A request walks through [`handler`]:
-//! [`request`] checks it, the [`router`] of the worker's [`site`] finds its pool, the pool's rotation picks a backend, [`exchange`] sends it over an
-//! [`upstream`] connection, and the answer's [`body`] carries the lease until its last byte. What went wrong becomes a status
-//! in [`error`] and nowhere else. hyper speaks HTTP/1.1 to clients ([`connection`]); towards backends we speak it ourselves.
+//! [`request`] checks it, [`crate::route`] finds its pool in the worker's [`site`], the pool's rotation picks a backend,
+//! [`exchange`] sends it over an [`upstream`] connection, and the answer's [`body`] carries the lease until its last byte. What
+//! went wrong becomes a status in [`error`] and nowhere else. hyper speaks HTTP/1.1 to clients ([`connection`]); towards backends we speak it ourselves.
 
 use std::io;
 use std::sync::Arc;
@@ -35,7 +35,6 @@ mod request;
 mod request_body;
 mod request_id;
 mod retry;
-mod router;
 mod site;
 mod tunnel;
 mod upload;

@@ -8,17 +8,24 @@ mod act;
 mod ask;
 mod bridge;
 mod browse;
+mod copy;
 pub mod dialog;
+mod errand;
 mod event_loop;
 pub mod events;
 mod expect;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod fleet;
 pub mod guard;
 mod input;
 pub mod keymap;
 pub mod layout;
+mod line;
+pub mod merge;
+pub mod overrides;
 mod pace;
+pub mod palette;
 mod report;
 pub mod rows;
 mod safe;
@@ -34,17 +41,19 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 use tokio::runtime::Handle;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 use self::event_loop::EventLoop;
+use self::fleet::{Fleet, Link};
 use self::state::State;
 pub use self::terminal::install_panic_hook;
 use self::theme::Theme;
 pub use self::update::Exit;
 use crate::balance::Millis;
 use crate::balance::snapshot::Snapshot;
-use crate::command::Desk;
+use crate::clock;
+use crate::command::{Applied, Command, Terms};
 use crate::event::{Event, EventBus, Severity, Stamped};
 use crate::shutdown::Shutdown;
 
@@ -65,25 +74,56 @@ impl Default for Options {
     }
 }
 
-/// All that the dashboard sees and reaches of the rest of evenkeel.
+/// All that the dashboard sees and reaches of the rest of evenkeel, and of others.
 #[derive(Debug)]
 pub struct Door {
-    /// How things are; looked at, never waited for.
-    pub snapshots: watch::Receiver<Arc<Snapshot>>,
-    /// What happened. Subscribe before anything is published that the operator should see.
-    pub events: broadcast::Receiver<Arc<Stamped>>,
-    /// Where the dashboard tells what it does itself, and how many events it has lost.
-    pub bus: EventBus,
-    /// Who does what keys ask for.
-    pub desk: Desk,
-    /// How keys stop evenkeel.
-    pub shutdown: Shutdown,
-    /// Milliseconds that requests may take to finish then.
-    pub grace: Millis,
+    /// The instances that it shows: the only one of this process, or those that it is attached to.
+    pub instances: Vec<Instance>,
+    /// What ends with the dashboard; `None` when it is attached to others, which go on.
+    pub home: Option<Home>,
     /// Cancelled when evenkeel is done and the dashboard must go.
     pub finished: CancellationToken,
     /// Where waiting for answers and signals is done.
     pub runtime: Handle,
+}
+
+/// A running evenkeel: how it is, what happens, and how to ask it for something.
+#[derive(Debug)]
+pub struct Instance {
+    /// Its address.
+    pub name: Arc<str>,
+    /// How things are; looked at, never waited for.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// What happened. Subscribe before anything is published that the operator should see.
+    pub events: broadcast::Receiver<Arc<Stamped>>,
+    /// Whether it answers.
+    pub link: watch::Receiver<Link>,
+    /// Who does what keys ask for.
+    pub orders: mpsc::Sender<Order>,
+}
+
+/// The evenkeel that the dashboard lives in.
+#[derive(Debug)]
+pub struct Home {
+    /// Where the dashboard tells what it does itself, and how many events it has lost.
+    pub bus: EventBus,
+    /// How keys stop evenkeel.
+    pub shutdown: Shutdown,
+    /// Milliseconds that requests may take to finish then.
+    pub grace: Millis,
+}
+
+/// What a key asks an instance for.
+#[derive(Debug)]
+pub struct Order {
+    /// What to do.
+    pub command: Command,
+    /// For how long, and why.
+    pub terms: Terms,
+    /// Do it even if nobody is left to serve.
+    pub force: bool,
+    /// Where the answer goes: what was done, or why not, in words.
+    pub reply: oneshot::Sender<Result<Applied, String>>,
 }
 
 /// Runs the dashboard on this thread until there is a reason to leave. Standard output must be a terminal; it is as before
@@ -93,8 +133,12 @@ pub struct Door {
 /// for long.
 pub fn run(options: Options, door: Door) -> Exit {
     let theme = Theme::resolve(&options.looks, |name| std::env::var(name).ok());
-    let mut state = State { read_only: options.read_only, grace: door.grace, zone: TimeZone::system(), ..State::default() };
-    let bus = door.bus.clone();
+    let mut state = State { read_only: options.read_only, zone: TimeZone::system(), ..State::default() };
+    match &door.home {
+        Some(home) => state.grace = home.grace,
+        None => state.fleet = Fleet::attached(door.instances.iter().map(|instance| instance.name.clone()), clock::now()),
+    }
+    let bus = door.home.as_ref().map(|home| home.bus.clone()).unwrap_or_default();
     let at_work = || EventLoop::start(&mut state, theme, options.refresh, door).and_then(|mut dashboard| dashboard.run());
     match catch_unwind(AssertUnwindSafe(at_work)) {
         Ok(Ok(Exit::TerminalGone)) => Exit::TerminalGone,

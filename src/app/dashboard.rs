@@ -1,11 +1,20 @@
-//! The dashboard's thread.
+//! The dashboard's thread, and who does what its keys ask for in this process.
 
 use std::io;
+use std::sync::Arc;
 use std::thread;
 
-use tokio::sync::oneshot;
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::tui::{self, Door, Exit, Options};
+use crate::balance::snapshot::Snapshot;
+use crate::command::{Ask, CommandError, Desk, Origin};
+use crate::event::Stamped;
+use crate::tui::fleet::Link;
+use crate::tui::{self, Door, Exit, Instance, Options, Order};
+
+/// Orders that may wait for the desk.
+const ORDERS: usize = 64;
 
 /// A dashboard at work.
 #[derive(Debug)]
@@ -25,4 +34,28 @@ impl Dashboard {
     pub(super) async fn gone(&mut self) -> Exit {
         (&mut self.gone).await.unwrap_or(Exit::Panicked)
     }
+}
+
+/// The evenkeel of this process, as the dashboard sees it.
+pub(super) fn here(snapshots: watch::Receiver<Arc<Snapshot>>, events: Receiver<Arc<Stamped>>, desk: Desk) -> Instance {
+    let (_, link) = watch::channel(Link::Open);
+    Instance { name: "this process".into(), snapshots, events, link, orders: clerk(desk) }
+}
+
+/// Has the desk do what is ordered, one after the other. Ends with the desk or with the dashboard.
+fn clerk(desk: Desk) -> mpsc::Sender<Order> {
+    let (orders, mut ordered) = mpsc::channel::<Order>(ORDERS);
+    tokio::spawn(async move {
+        while let Some(Order { command, terms, force, reply }) = ordered.recv().await {
+            let (answer, answered) = oneshot::channel();
+            let ask = Ask { command, by: Origin::Dashboard, terms, force, reply: answer };
+            let result = match desk.send(ask).await {
+                Ok(()) => answered.await.unwrap_or(Err(CommandError::Gone)),
+                Err(_) => Err(CommandError::Gone),
+            };
+            // Whoever ordered may have left.
+            let _ = reply.send(result.map_err(|refusal| refusal.to_string()));
+        }
+    });
+    orders
 }

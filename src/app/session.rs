@@ -16,26 +16,28 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::dashboard::Dashboard;
+use super::dashboard::{Dashboard, here};
 use super::face::Face;
 use super::failure::Failure;
 use super::outputs::Outputs;
 use super::random;
 use super::service_manager::ServiceManager;
 use super::signals::Signals;
+use super::takeover::{self, Doors, Estate, Predecessor};
 use crate::balance::Millis;
 use crate::cli::Options;
 use crate::config::{Config, Loaded, Problem};
 use crate::control::{self, Control};
 use crate::demo::Demo;
 use crate::event::{Event, EventBus, Severity, Stamped};
+use crate::inherited::Inherited;
 use crate::listener;
 use crate::proxy;
 use crate::running::{Follow, Running};
 use crate::shutdown::Shutdown;
 use crate::tally::Tally;
 use crate::tui::theme::Options as Looks;
-use crate::tui::{self, Door};
+use crate::tui::{self, Door, Home};
 
 /// How long anything may take that should take no time, once the requests are done or cut.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -50,17 +52,26 @@ pub(super) struct Plan {
     warnings: Vec<Problem>,
     face: Face,
     demo: Option<Demo>,
+    inherited: Inherited,
+    takeover: bool,
 }
 
 impl Plan {
     /// A config of the operator's.
     pub(super) fn new(Loaded { config, warnings }: Loaded, face: Face) -> Self {
-        Self { config, warnings, face, demo: None }
+        Self { config, warnings, face, demo: None, inherited: Inherited::default(), takeover: false }
+    }
+
+    /// A config of the operator's, served without a dashboard: on sockets that the service manager has opened, or on those
+    /// of the process that is to be taken over from.
+    pub(super) fn serve(loaded: Loaded, inherited: Inherited, takeover: bool) -> Self {
+        Self { inherited, takeover, ..Self::new(loaded, Face::Stderr) }
     }
 
     /// The built-in world.
     pub(super) fn demo(demo: Demo, face: Face) -> Self {
-        Self { config: demo.config(), warnings: Vec::new(), face, demo: Some(demo) }
+        let loaded = Loaded { config: demo.config(), warnings: Vec::new() };
+        Self { demo: Some(demo), ..Self::new(loaded, face) }
     }
 }
 
@@ -92,6 +103,8 @@ struct Session {
     control: Control,
     /// Ends when every worker has ended, with the number of requests that were cut.
     served: JoinHandle<u32>,
+    /// Where a successor may knock.
+    doors: Option<Doors>,
     dashboard: Option<Dashboard>,
     /// Cancelled when the dashboard must go.
     finished: CancellationToken,
@@ -100,7 +113,7 @@ struct Session {
 impl Session {
     /// Whatever may fail comes first and says nothing, so that a failure is one clear line.
     async fn start(plan: Plan, options: &Options, signals: Signals) -> Result<Self, Failure> {
-        let Plan { config, warnings, face, demo } = plan;
+        let Plan { config, warnings, face, demo, mut inherited, takeover } = plan;
         let (bus, shutdown) = (EventBus::default(), Shutdown::default());
         tui::install_panic_hook(bus.clone());
         let mut outputs = Outputs::open(&bus, options.log_file.as_deref(), face)?;
@@ -109,8 +122,13 @@ impl Session {
 
         let tally = Arc::new(Tally::new(config.workers));
         let (reports, reported) = mpsc::channel(REPORTS);
-        let listeners = listener::bind(&config.listen, config.workers);
+        let predecessor = if takeover { takeover::ask(&config.listen, &mut inherited).await? } else { None };
+        let listeners = listener::bind(&config.listen, config.workers, &mut inherited);
         let listeners = listeners.map_err(|error| Failure::listen(error.address, &error.source))?;
+        let for_admin = inherited.take_admin(config.admin.as_ref());
+        if predecessor.is_none() {
+            all_are_used(&inherited)?;
+        }
         let address = listeners[0].address;
         let (publisher, running) = channel(Running::new(config, listeners, random));
         let control = control::start(control::Setup {
@@ -120,6 +138,7 @@ impl Session {
             tally: Arc::clone(&tally),
             reports: reported,
             losses: outputs.losses(),
+            inherited: for_admin,
         });
         let control = control.await.map_err(Failure::new)?;
         let (following, draining) = (running.clone(), shutdown.clone());
@@ -147,23 +166,24 @@ impl Session {
             outputs,
             control,
             served: spawn_blocking(|| proxy.join()),
+            doors: None,
             dashboard: None,
             finished: CancellationToken::new(),
         };
-        if face == Face::Dashboard {
-            session.open_dashboard(events, options).map_err(|error| Failure::io("cannot start the dashboard", &error))?;
+        match face {
+            Face::Dashboard => {
+                session.open_dashboard(events, options).map_err(|error| Failure::io("cannot start the dashboard", &error))?;
+            }
+            Face::Stdout => {}
+            Face::Stderr => session.open_doors(predecessor).await,
         }
         Ok(session)
     }
 
     fn open_dashboard(&mut self, events: Receiver<Arc<Stamped>>, options: &Options) -> io::Result<()> {
         let door = Door {
-            desk: self.control.desk.clone(),
-            snapshots: self.control.snapshots.clone(),
-            events,
-            bus: self.bus.clone(),
-            shutdown: self.shutdown.clone(),
-            grace: self.grace(),
+            instances: vec![here(self.control.snapshots.clone(), events, self.control.desk.clone())],
+            home: Some(Home { bus: self.bus.clone(), shutdown: self.shutdown.clone(), grace: self.grace() }),
             runtime: Handle::current(),
             finished: self.finished.clone(),
         };
@@ -171,6 +191,15 @@ impl Session {
         let options = tui::Options { looks, read_only: options.read_only, ..tui::Options::default() };
         self.dashboard = Some(Dashboard::open(options, door)?);
         Ok(())
+    }
+
+    /// Relieves the predecessor, if there is one, and waits for a successor in its place.
+    async fn open_doors(&mut self, predecessor: Option<Predecessor>) {
+        if let Some(predecessor) = predecessor {
+            predecessor.relieve().await;
+        }
+        let admin = self.control.admin_socket().and_then(|socket| socket.try_clone().ok());
+        self.doors = Some(Doors::open(Estate { running: self.running.clone(), admin }, self.bus.clone()));
     }
 
     /// How long requests in flight may take to finish.
@@ -192,6 +221,17 @@ impl Session {
             let _ = writeln!(io::stdout(), "{end}");
         }
     }
+}
+
+/// A socket that nobody accepts from would keep its clients waiting.
+fn all_are_used(inherited: &Inherited) -> Result<(), Failure> {
+    let names = inherited.names();
+    if names.is_empty() {
+        return Ok(());
+    }
+    let names = names.join(", ");
+    let advice = "listen there, or take it out of the socket unit";
+    Err(Failure::new(format_args!("passed by the service manager, but not in the config: {names}; {advice}")))
 }
 
 /// Keeps the service manager informed, if there is one.

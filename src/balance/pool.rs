@@ -99,6 +99,13 @@ impl PoolLive {
         count.store(count.load(Relaxed).wrapping_sub(1), Relaxed);
     }
 
+    /// The same numbers, for a pick that shall leave no trace.
+    pub(super) fn aside(&self) -> Self {
+        let aside = Self { in_flight: [Padded(AtomicU32::new(self.in_flight()))].into(), ..Self::default() };
+        aside.turn.0.store(self.turn.0.load(Relaxed), Relaxed);
+        aside
+    }
+
     /// Takes `turns` turns and returns the first.
     pub(super) fn take_turns(&self, turns: u64) -> u64 {
         self.turn.0.fetch_add(turns, Relaxed)
@@ -306,6 +313,15 @@ impl Pool {
     /// The rotation in force.
     pub fn rotation(&self) -> Arc<Rotation> {
         self.rotation.load_full()
+    }
+
+    /// The index of the backend that a new request would be given just now, if entropy had it so. Leaves no trace: no lease,
+    /// and the turn stays whose it is.
+    pub fn preview(&self, input: &PickInput<'_>) -> Result<usize, NoPick> {
+        if !self.live.waiters.is_empty() {
+            return Err(NoPick::AllFull);
+        }
+        self.rotation.load().preview(&self.live, input)
     }
 
     /// A picker for the worker of this index, to be used by its thread only.

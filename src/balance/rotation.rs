@@ -116,7 +116,7 @@ impl Rotation {
     /// Picks a member and takes the lease on its seat. The seats go by the backends' indices.
     pub(super) fn pick(&self, live: &PoolLive, seats: &mut [Rc<Seat>], input: &PickInput<'_>) -> Result<Lease, NoPick> {
         let Some(chooser) = &self.chooser else {
-            return Err(if self.awaiting_first_check { NoPick::AwaitingFirstCheck } else { NoPick::NoneEligible });
+            return Err(self.why_nobody());
         };
         let view = View { members: &self.members, live, input };
         let choice = chooser.choose(&view, input.entropy);
@@ -124,6 +124,20 @@ impl Rotation {
             Some(lease) => Ok(lease),
             None => view.pick_any(seats, chooser, if choice.is_some() { TRIES } else { 1 }),
         }
+    }
+
+    /// The index of the backend that [`Self::pick`] would take, had it the same entropy, without taking a lease or a turn.
+    pub(super) fn preview(&self, live: &PoolLive, input: &PickInput<'_>) -> Result<usize, NoPick> {
+        let chooser = self.chooser.as_ref().ok_or_else(|| self.why_nobody())?;
+        let aside = live.aside();
+        let view = View { members: &self.members, live: &aside, input };
+        let ask = |attempt| chooser.choose(&view, input.entropy.wrapping_add(attempt)).filter(|p| view.is_open(*p));
+        let choice = (0..TRIES).find_map(ask).or_else(|| view.in_turn().find(|position| view.is_open(*position)));
+        choice.map(|position| self.members[position].index).ok_or_else(|| view.why_not())
+    }
+
+    fn why_nobody(&self) -> NoPick {
+        if self.awaiting_first_check { NoPick::AwaitingFirstCheck } else { NoPick::NoneEligible }
     }
 }
 
@@ -189,11 +203,17 @@ impl View<'_> {
                 return Ok(lease);
             }
         }
-        let members = self.members.len();
-        let start = (self.input.entropy % members as u64) as usize;
-        self.ring(start).find_map(|position| self.take(seats, position)).ok_or_else(|| {
-            let all_tried = (0..members).all(|position| self.is_tried(position));
-            if all_tried { NoPick::AllTried } else { NoPick::AllFull }
-        })
+        self.in_turn().find_map(|position| self.take(seats, position)).ok_or_else(|| self.why_not())
+    }
+
+    /// Every position once, from one by chance on.
+    fn in_turn(&self) -> impl Iterator<Item = usize> + use<> {
+        self.ring((self.input.entropy % self.members.len() as u64) as usize)
+    }
+
+    /// Why none of the members can take the request.
+    fn why_not(&self) -> NoPick {
+        let all_tried = (0..self.members.len()).all(|position| self.is_tried(position));
+        if all_tried { NoPick::AllTried } else { NoPick::AllFull }
     }
 }

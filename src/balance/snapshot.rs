@@ -202,6 +202,9 @@ pub struct CheckResult {
     pub detail: String,
     /// How long it took, in microseconds.
     pub took_us: u64,
+    /// The first bytes of the body that came with a wrong status, escaped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
 }
 
 /// One backend.

@@ -9,6 +9,7 @@ use super::address::{admin, file, log_target, network, socket};
 use super::node::Node;
 use super::pool::{self, Routes};
 use super::reader::{Section, Value};
+use super::token::{Token, token};
 use super::value::{auto_or, choice, duration, size, time, whole};
 use super::{
     AccessLog, AdminListen, ClientTimeouts, Config, Limits, LogFormat, OnHangup, PoolConfig, WhenFull, apps, auto_workers,
@@ -24,20 +25,26 @@ pub(super) fn config(root: &Value<'_>) -> Option<Config> {
         return None;
     }
     let mut taken = Taken::default();
-    root.section(|top| Config {
-        listen: listen(top, &mut taken),
-        workers: top.value("workers", auto_or(auto_workers(), whole(1..=256)), auto_workers()),
-        admin: admin_listen(top, &mut taken),
-        access_log: access_log(top),
-        state_file: state_file(top),
-        on_hangup: top.value("on_hangup", choice(&[("drain", OnHangup::Drain), ("serve", OnHangup::Serve)]), OnHangup::Drain),
-        shutdown_grace: top.section("shutdown", |shutdown| shutdown.value("grace", duration, Duration::from_secs(30))),
-        limits: top.section("limits", limits),
-        timeouts: top.section("timeouts", client_timeouts),
-        trusted_proxies: top
-            .get("trusted_proxies")
-            .map_or_else(Vec::new, |value| value.any_number().iter().filter_map(|item| item.read(network)).collect()),
-        pools: pools(top),
+    root.section(|top| {
+        let listen = listen(top, &mut taken);
+        let workers = top.value("workers", auto_or(auto_workers(), whole(1..=256)), auto_workers());
+        let (admin, admin_token) = admin_api(top, &mut taken);
+        Config {
+            listen,
+            workers,
+            admin,
+            admin_token,
+            access_log: access_log(top),
+            state_file: state_file(top),
+            on_hangup: top.value("on_hangup", choice(&[("drain", OnHangup::Drain), ("serve", OnHangup::Serve)]), OnHangup::Drain),
+            shutdown_grace: top.section("shutdown", |shutdown| shutdown.value("grace", duration, Duration::from_secs(30))),
+            limits: top.section("limits", limits),
+            timeouts: top.section("timeouts", client_timeouts),
+            trusted_proxies: top
+                .get("trusted_proxies")
+                .map_or_else(Vec::new, |value| value.any_number().iter().filter_map(|item| item.read(network)).collect()),
+            pools: pools(top),
+        }
     })
 }
 
@@ -101,16 +108,27 @@ fn pools(top: &Section<'_>) -> Vec<PoolConfig> {
     }
 }
 
-fn admin_listen(top: &Section<'_>, taken: &mut Taken) -> Option<AdminListen> {
-    let written = top.get("admin").filter(|value| *value.node() != Node::Null)?;
-    written.section(|section| {
-        let value = section.required("listen", "127.0.0.1:9900 or unix:PATH")?;
-        let listen = value.read(admin)?;
+/// Where the admin API listens, and the token it asks for.
+fn admin_api(top: &Section<'_>, used: &mut Taken) -> (Option<AdminListen>, Option<Token>) {
+    let written = top.get("admin").filter(|value| *value.node() != Node::Null);
+    let read = |section: &Section<'_>| {
+        let listen = section.required("listen", "127.0.0.1:9900 or unix:PATH");
+        let token_file = section.get("token_file").filter(|value| *value.node() != Node::Null);
+        let token = token_file.as_ref().and_then(|value| value.read(token));
+        let Some((value, listen)) = listen.and_then(|value| Some((value.clone(), value.read(admin)?))) else {
+            return (None, token);
+        };
         if let AdminListen::Tcp(address) = listen {
-            taken.take(address, &value);
+            used.take(address, &value);
+            if token_file.is_none() && !address.ip().is_loopback() {
+                value.problem(format!(
+                    "{address} can be reached from other machines; write token_file next to it, or a loopback address such as 127.0.0.1:9900, or unix:PATH"
+                ));
+            }
         }
-        Some(listen)
-    })?
+        (Some(listen), token)
+    };
+    written.and_then(|value| value.section(read)).unwrap_or_default()
 }
 
 /// A path alone, or a group of keys with one.

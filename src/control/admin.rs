@@ -1,40 +1,42 @@
-//! The admin API: liveness, readiness, the snapshot, the health report. Read-only.
+//! The admin API: how things are, and changing them.
 //!
-//! Answers also while the process drains, so that a balancer in front hears of it. Reached over loopback or a Unix socket
-//! only; over TCP the `Host` must be a loopback name, or a web page could reach it by rebinding a name of its own.
+//! Every change is one command to the [desk](super::desk); the handlers only translate. Answers also while the process
+//! drains, so that a balancer in front hears of it. Who may call is in `guard`, what is answered instead in `refused`, and
+//! what there is at `/openapi.json`, made from the routes themselves.
 
+mod body;
+mod caller;
+mod change;
+mod events;
+mod explain;
+mod guard;
 mod listen;
+mod look;
+mod openapi;
+mod refused;
 mod report;
+mod server;
+mod wish;
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, HOST};
-use axum::http::uri::Authority;
-use axum::http::{HeaderMap, StatusCode, Uri};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Json, Response};
-use axum::routing::get;
-use axum::serve::Listener;
-use serde_json::json;
+use axum::http::StatusCode;
+use axum::middleware;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-pub use listen::{BindError, Bound};
+pub use listen::{BindError, Bound, Heirloom};
 
+use self::refused::{Refused, Told};
 use super::phase::PhaseWatch;
 use super::sampler::Asks;
 use crate::balance::snapshot::{Phase, Snapshot};
+use crate::command::Desk;
+use crate::event::EventBus;
 use crate::running::Follow;
-use crate::telemetry::prometheus;
 
-/// How long answers under way may take once the API stops.
-const FAREWELL: Duration = Duration::from_millis(500);
-
-/// What the handlers look at.
+/// What the handlers look at, and whom they ask.
 #[derive(Clone)]
 pub struct View {
     /// How things were at the last tick.
@@ -43,8 +45,12 @@ pub struct View {
     pub fresh: Asks,
     /// What the process is doing.
     pub phase: PhaseWatch,
-    /// What runs, for readiness without the snapshot's delay.
+    /// What runs.
     pub running: Follow,
+    /// The door to the desk.
+    pub desk: Desk,
+    /// What happens.
+    pub bus: EventBus,
 }
 
 impl View {
@@ -67,96 +73,22 @@ impl View {
 
 /// Serves until `stop`; then what is under way may finish within half a second.
 pub async fn serve(bound: Bound, view: View, stop: CancellationToken) {
-    match bound {
-        Bound::Tcp(listener) => run(listener, router(view).layer(middleware::from_fn(only_loopback_names)), stop).await,
-        Bound::Unix(listener, file) => {
-            run(listener, router(view), stop).await;
-            drop(file);
-        }
-    }
+    server::run(bound, router(view, stop.clone()), stop).await;
 }
 
-async fn run<L>(listener: L, router: Router, stop: CancellationToken)
-where
-    L: Listener,
-    L::Addr: std::fmt::Debug,
-{
-    let late = {
-        let stop = stop.clone();
-        async move {
-            stop.cancelled().await;
-            tokio::time::sleep(FAREWELL).await;
-        }
-    };
-    tokio::select! {
-        // Accepting never ends by itself, and a graceful end has no news.
-        _ = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).into_future() => {}
-        () = late => {}
-    }
-}
-
-fn router(view: View) -> Router {
-    Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(readyz))
-        .route("/metrics", get(metrics))
-        .route("/api/v1/snapshot", get(snapshot))
-        .route("/api/v1/loadBalancers/report", get(load_balancers))
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
+fn router(view: View, stop: CancellationToken) -> Router {
+    let key = guard::Key::new(view.running.clone());
+    let told = Told::new(view.bus.clone());
+    let routes = look::routes().merge(explain::routes()).merge(events::routes(stop)).merge(change::routes());
+    openapi::described(routes, key.is_needed())
+        .fallback(async || Refused::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here"))
+        .method_not_allowed_fallback(async || {
+            let message = "not with this method; the field Allow names those that are";
+            Refused::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+        })
+        .layer(middleware::from_fn_with_state(key, guard::guard))
+        .layer(middleware::from_fn_with_state(told, refused::tell))
         .with_state(view)
-}
-
-async fn readyz(State(view): State<View>) -> (StatusCode, &'static str) {
-    if view.is_ready() {
-        return (StatusCode::OK, "ready\n");
-    }
-    let why = match view.phase.get() {
-        Phase::Starting => "starting\n",
-        Phase::Serving => "no eligible backend\n",
-        Phase::Draining => "draining\n",
-    };
-    (StatusCode::SERVICE_UNAVAILABLE, why)
-}
-
-async fn snapshot(State(view): State<View>) -> Response {
-    Json(view.now().await).into_response()
-}
-
-async fn metrics(State(view): State<View>) -> Response {
-    ([(CONTENT_TYPE, prometheus::CONTENT_TYPE)], prometheus::text(&*view.now().await)).into_response()
-}
-
-async fn load_balancers(State(view): State<View>) -> Response {
-    Json(report::report(&*view.now().await)).into_response()
-}
-
-async fn not_found() -> Response {
-    error(StatusCode::NOT_FOUND, "not_found", "there is nothing here")
-}
-
-async fn method_not_allowed() -> Response {
-    error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this can only be read: use GET")
-}
-
-async fn only_loopback_names(headers: HeaderMap, uri: Uri, request: Request, next: Next) -> Response {
-    let named = headers.get(HOST).map(|host| host.to_str().unwrap_or_default()).or(uri.authority().map(Authority::as_str));
-    if named.is_none_or(is_loopback_name) {
-        return next.run(request).await;
-    }
-    error(StatusCode::FORBIDDEN, "host_not_allowed", "the Host must be localhost or a loopback address")
-}
-
-/// Whether `host[:port]` means this machine whoever resolves it.
-fn is_loopback_name(host: &str) -> bool {
-    let Ok(authority) = host.parse::<Authority>() else { return false };
-    let name = authority.host();
-    let literal = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
-    name.eq_ignore_ascii_case("localhost") || literal.parse().is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback())
-}
-
-fn error(status: StatusCode, code: &str, message: &str) -> Response {
-    (status, Json(json!({ "error": { "code": code, "message": message } }))).into_response()
 }
 
 #[cfg(test)]

@@ -74,6 +74,7 @@ pub(super) fn config(pools: Vec<Settings>) -> Config {
         listen: Vec::new(),
         workers: 1,
         admin: None,
+        admin_token: None,
         access_log: None,
         state_file: None,
         on_hangup: OnHangup::default(),

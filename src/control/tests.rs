@@ -36,6 +36,7 @@ fn setup(ports: &[u16], admin: &str, shutdown: &Shutdown) -> Setup {
         tally: Arc::new(Tally::new(1)),
         reports: mpsc::channel(1).1,
         losses: Arc::default(),
+        inherited: Inherited::default(),
     }
 }
 

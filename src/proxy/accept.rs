@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::SendError};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -53,13 +53,13 @@ impl Doors {
     pub(super) fn follow(&mut self, listeners: &[Arc<Listener>]) -> io::Result<()> {
         let stays = |door: &Door| listeners.iter().any(|listener| Arc::ptr_eq(listener, &door.listener));
         self.open.extract_if(.., |door| !stays(door)).for_each(|door| door.stop.cancel());
-        let mut outcome = Ok(());
+        let mut opened = Ok(());
         for listener in listeners {
-            if let Some(share) = listener.take_share(self.worker.index) {
-                outcome = self.open(listener, share).and(outcome);
+            for share in listener.take_shares(self.worker.index) {
+                opened = self.open(listener, share).and(opened);
             }
         }
-        outcome
+        opened
     }
 
     fn open(&mut self, listener: &Arc<Listener>, share: std::net::TcpListener) -> io::Result<()> {
@@ -67,6 +67,7 @@ impl Doors {
         let acceptor = Acceptor {
             worker: Rc::clone(&self.worker),
             peers: Arc::clone(&self.peers),
+            origin: Arc::clone(listener),
             listener: TcpListener::from_std(share)?,
             stop: stop.clone(),
         };
@@ -89,6 +90,8 @@ struct Acceptor {
     worker: Rc<Worker>,
     /// The ways to all workers.
     peers: Arc<[mpsc::UnboundedSender<Handover>]>,
+    /// Whose share this is.
+    origin: Arc<Listener>,
     /// Where.
     listener: TcpListener,
     /// Until when.
@@ -104,6 +107,7 @@ impl Acceptor {
                 () = self.stop.cancelled() => break,
             }
         }
+        self.origin.let_go();
         self.accept_the_rest();
     }
 
@@ -149,10 +153,14 @@ impl Acceptor {
             self.worker.admit(stream, address);
             return;
         }
+        let Ok(stream) = stream.into_std() else { return };
         counts[target].fetch_add(1, Relaxed);
         self.worker.tally.connections_total.fetch_add(1, Relaxed);
-        if stream.into_std().ok().and_then(|stream| self.peers[target].send((stream, address)).ok()).is_none() {
+        if let Err(SendError(handover)) = self.peers[target].send((stream, address)) {
+            // That worker has ended meanwhile.
             counts[target].fetch_sub(1, Relaxed);
+            counts[own].fetch_add(1, Relaxed);
+            self.worker.take_over(handover);
         }
     }
 }

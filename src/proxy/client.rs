@@ -49,6 +49,8 @@ pub(super) struct Client {
     pub(super) ends_with_answer: Cell<bool>,
     /// That of the request whose answer streams.
     fate: RefCell<Option<Fate>>,
+    /// How many requests it has sent.
+    pub(super) requests: Cell<u32>,
     timeouts: ClientTimeouts,
     phase: Cell<Phase>,
     write_blocked: Cell<bool>,
@@ -71,6 +73,7 @@ impl Client {
             tunnel: RefCell::default(),
             ends_with_answer,
             fate: RefCell::default(),
+            requests: Cell::new(0),
             timeouts,
             phase: Cell::new(Phase::Asleep),
             write_blocked,
@@ -81,6 +84,7 @@ impl Client {
 
     /// A request's head is complete.
     pub(super) fn begin_request(&self, has_body: bool) {
+        self.requests.update(|requests| requests.wrapping_add(1));
         self.unread.set(has_body);
         self.more_waits.set(false);
         self.phase.set(Phase::Request);
@@ -145,6 +149,11 @@ impl Client {
         self.phase.set(Phase::Head(pause));
         // Who is still taking the last answer cannot be asked for the next request yet.
         self.deadline.arm(if self.write_blocked.get() { pause } else { self.timeouts.client_header });
+    }
+
+    /// Whether it has taken the last answer, and has not sent the next request, or not all of its head.
+    pub(super) fn is_between_requests(&self) -> bool {
+        !self.write_blocked.get() && matches!(self.phase.get(), Phase::Idle(_) | Phase::Asleep | Phase::Head(_))
     }
 
     /// Whether the connection has been waiting for its client for too long.

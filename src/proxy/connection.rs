@@ -2,11 +2,11 @@
 //! apart the connection sleeps: hyper and its buffers are given back, and nothing is kept but the socket.
 
 use std::future::{Future, poll_fn};
-use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+use std::{io, mem};
 
 use bytes::Bytes;
 use hyper::rt::{Read, ReadBufCursor, Write};
@@ -25,14 +25,14 @@ use crate::tally::Cause;
 /// How long a connection that was answered early is kept open for its client to notice.
 const LINGER: Duration = Duration::from_secs(2);
 
+/// How long a client between requests may take to send another one once the worker drains: its answer says that it was the
+/// last. A connection closed at once would be closed under the requests that are on their way.
+const LAST_CHANCE: Duration = Duration::from_secs(1);
+
 /// Serves a connection to its end.
 pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
     let client = Client::new(peer, stream, &worker.sweep, worker.site().config.timeouts);
     let client = Rc::new(client);
-    if worker.draining.get() {
-        // Accepted in the last moment: what the client has sent already is still to be heard of.
-        tokio::task::yield_now().await;
-    }
     let mut ahead = Bytes::new();
     while !ahead.is_empty() || sleep(&worker, &client).await {
         // Boxed, so that little is kept of it afterwards.
@@ -46,11 +46,15 @@ pub(super) async fn serve(worker: Rc<Worker>, stream: TcpStream, peer: Peer) {
 
 /// Waits until the client sends something; false if it is not to be waited for any longer.
 async fn sleep(worker: &Worker, client: &Client) -> bool {
+    let mut hurried = false;
     poll_fn(|cx| {
         client.deadline.watch(cx.waker());
+        if worker.draining.get() && !mem::replace(&mut hurried, true) {
+            client.deadline.hasten(LAST_CHANCE);
+        }
         match client.stream.borrow().poll_read_ready(cx) {
             Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
-            Poll::Pending if worker.draining.get() || client.deadline.expired() => Poll::Ready(false),
+            Poll::Pending if client.deadline.expired() => Poll::Ready(false),
             Poll::Pending => Poll::Pending,
         }
     })
@@ -76,12 +80,12 @@ async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, ahead: Bytes) -> Opt
     });
     let mut http = worker.site().http.serve_connection(ClientIo { client: Rc::clone(client), ahead }, service);
 
-    let mut told_to_drain = false;
+    let (mut told_to_drain, mut hurried) = (false, None);
     let ended = poll_fn(|cx| {
         client.deadline.watch(cx.waker());
         let mut polled = Pin::new(&mut http).poll(cx);
         // After the poll: a request that lay in the socket already has begun now and will be answered.
-        if polled.is_pending() && worker.draining.get() && !told_to_drain {
+        if polled.is_pending() && worker.draining.get() && !told_to_drain && !has_a_chance(client, &mut hurried) {
             told_to_drain = true;
             Pin::new(&mut http).graceful_shutdown();
             polled = Pin::new(&mut http).poll(cx);
@@ -124,6 +128,19 @@ async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, ahead: Bytes) -> Opt
         linger(client).await;
     }
     None
+}
+
+/// Whether a client that is to be told of the drain may still begin one more request. `hurried` is how many it had sent when
+/// this was asked first.
+fn has_a_chance(client: &Client, hurried: &mut Option<u32>) -> bool {
+    let sent = client.requests.get();
+    client.is_between_requests()
+        && sent
+            == *hurried.get_or_insert_with(|| {
+                client.deadline.hasten(LAST_CHANCE);
+                sent
+            })
+        && !client.deadline.expired()
 }
 
 /// Panics upon a request for `/panic` if the environment asks for it, so that a test can see what a bug does to everything

@@ -34,6 +34,13 @@ impl Deadline {
         self.at.set(self.sweep.now.get() + (after + LONGEST_STEP).as_millis() as Millis);
     }
 
+    /// Fires `after` from now at the latest.
+    pub(super) fn hasten(&self, after: Duration) {
+        let at = self.at.get();
+        self.arm(after);
+        self.at.set(self.at.get().min(at));
+    }
+
     /// Never fires.
     pub(super) fn clear(&self) {
         self.at.set(Millis::MAX);

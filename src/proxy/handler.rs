@@ -20,7 +20,7 @@ use super::exchange::{Exchange, Patience, Problem};
 use super::headers::write_request_head;
 use super::log;
 use super::queue;
-use super::request::{Checked, RequestFraming, check, cookie, is_idempotent};
+use super::request::{Checked, RequestFraming, check, is_idempotent};
 use super::request_body::{ClientFault, RequestBody};
 use super::request_id::RequestId;
 use super::retry::{self, Reached};
@@ -32,9 +32,8 @@ use crate::balance::backend::Backend;
 use crate::balance::meter::{Failure, bump};
 use crate::balance::pool::PickInput;
 use crate::balance::strategy::StrategyKind;
-use crate::balance::strategy::consistent_hash::hash_key;
 use crate::clock;
-use crate::config::HashKey;
+use crate::route;
 use crate::shortage::is_shortage;
 use crate::tally::Cause;
 use crate::telemetry::access_log::Line;
@@ -199,12 +198,8 @@ impl Service<'_> {
     async fn claim(&mut self, now: Instant, last: Cause) -> Result<Claim, Cause> {
         let pool = &self.upstream.pool;
         let mut taken = now;
-        let input = PickInput {
-            key: self.hash_key(pool.strategy()),
-            entropy: self.worker.entropy(),
-            now: clock::at(now),
-            tried: &self.tried,
-        };
+        let input =
+            PickInput { key: self.key(pool.strategy()), entropy: self.worker.entropy(), now: clock::at(now), tried: &self.tried };
         let lease = match self.upstream.picker.pick(&input) {
             Ok(lease) => lease,
             Err(no_pick) => {
@@ -223,20 +218,9 @@ impl Service<'_> {
         Ok(Claim { worker: Rc::clone(self.worker), lease, taken, line: None })
     }
 
-    fn hash_key(&self, strategy: StrategyKind) -> u64 {
+    fn key(&self, strategy: StrategyKind) -> u64 {
         let client_ip = || self.client.peer.client_ip(&self.parts.headers, &self.site.config.trusted_proxies);
-        let of = hash_key;
-        match (strategy, &self.upstream.config().hash_key) {
-            (StrategyKind::IpHash, _) | (StrategyKind::ConsistentHash, HashKey::ClientIp) => {
-                of(client_ip().to_string().as_bytes())
-            }
-            (StrategyKind::ConsistentHash, HashKey::Path) => of(self.parts.uri.path().as_bytes()),
-            (StrategyKind::ConsistentHash, HashKey::Header(name)) => {
-                of(self.parts.headers.get(name).map(HeaderValue::as_bytes).unwrap_or_default())
-            }
-            (StrategyKind::ConsistentHash, HashKey::Cookie(name)) => of(cookie(&self.parts.headers, name).unwrap_or_default()),
-            _ => 0,
-        }
+        route::key(strategy, &self.upstream.config().hash_key, client_ip, self.parts.uri.path(), &self.parts.headers)
     }
 
     /// Tries one backend. Gives account of a failure that is the backend's.

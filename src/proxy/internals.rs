@@ -12,18 +12,19 @@ use ipnet::IpNet;
 use super::request_id::RequestId;
 use super::upstream::answer::{self, Parsed};
 use super::upstream::decoder::{Decoder, Step};
-use super::{headers, request, router};
+use super::{headers, request};
 use crate::config::HostPattern;
+use crate::route;
 use crate::tally::Cause;
 
 /// Which pool serves a host and path.
 #[derive(Debug)]
-pub struct Router(router::Router);
+pub struct Router(route::Router);
 
 impl Router {
     /// Routes to pools, given as hosts and path prefix, by their position.
     pub fn new<'a>(pools: impl Iterator<Item = (&'a [HostPattern], &'a str)>) -> Self {
-        Self(router::Router::new(pools))
+        Self(route::Router::new(pools))
     }
 
     /// The pool for a host (without port) and a path.

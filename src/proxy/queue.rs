@@ -33,7 +33,7 @@ pub(super) async fn wait(
     let live = upstream.pool.live();
     let wait = Wait { client, picker: &upstream.picker, input };
     loop {
-        let (most, line, limit, in_vain) = match why {
+        let (most, waiters, patience, in_vain) = match why {
             NoPick::AwaitingFirstCheck => (u64::MAX, &live.unchecked, FIRST_CHECK, Cause::NoneEligible),
             NoPick::AllFull => {
                 let queue = upstream.config().queue;
@@ -43,7 +43,7 @@ pub(super) async fn wait(
             NoPick::NoneEligible => return Err(Cause::NoneEligible),
         };
         let _counted = Counted::below(most, queued).ok_or(Cause::QueueFull)?;
-        match wait.in_line(line, limit, why).await {
+        match wait.in_line(waiters, patience, why).await {
             Ok(lease) => return Ok(lease),
             Err(again) if again == why => return Err(in_vain),
             // There is something else to wait for by now.

@@ -3,7 +3,7 @@
 use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, MAX_FORWARDS, TRANSFER_ENCODING, UPGRADE};
 use http::request::Parts;
 use http::uri::{Authority, Uri};
-use http::{Method, Version, header};
+use http::{Method, Version};
 
 use crate::tally::Cause;
 
@@ -195,12 +195,6 @@ pub(super) fn tokens(line: &[u8]) -> impl Iterator<Item = &str> {
     tokens.filter(|token| !token.is_empty())
 }
 
-/// The first value of cookie `name`.
-pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a [u8]> {
-    let mut pairs = headers.get_all(header::COOKIE).iter().flat_map(|line| line.as_bytes().split(|b| *b == b';'));
-    pairs.find_map(|pair| pair.trim_ascii().strip_prefix(name.as_bytes())?.strip_prefix(b"="))
-}
-
 /// Whether a method may be sent twice (RFC 9110 section 9.2.2).
 pub(super) fn is_idempotent(method: &Method) -> bool {
     matches!(method.as_str(), "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE")
@@ -297,12 +291,5 @@ mod tests {
         assert_eq!(of("OPTIONS", "0"), Err(Cause::LastRecipient));
         assert_eq!(of("OPTIONS", "many"), Ok(None));
         assert_eq!(of("GET", "0"), Ok(None));
-    }
-
-    #[test]
-    fn cookies() {
-        let parts = parts("GET", "/", &[("cookie", "a=1; ab=\u{e9};b=3"), ("cookie", "c=4")]);
-        let values: Vec<_> = ["a", "ab", "b", "c", "d"].iter().map(|n| cookie(&parts.headers, n)).collect();
-        assert_eq!(values, [Some(&b"1"[..]), Some("\u{e9}".as_bytes()), Some(b"3"), Some(b"4"), None]);
     }
 }

@@ -8,13 +8,13 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use hyper::server::conn::http1;
 
-use super::router::Router;
 use crate::balance::Millis;
 use crate::balance::backend::Live;
 use crate::balance::picker::Picker;
 use crate::balance::pool::Pool;
 use crate::balance::retry_budget::RetryBudget;
 use crate::config::{Config, Limits, PoolConfig};
+use crate::route::Router;
 use crate::running::Running;
 use crate::tally::PoolTally;
 

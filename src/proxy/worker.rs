@@ -216,18 +216,22 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
     worker.draining.set(true);
     worker.give_up_idle();
     worker.sweep.wake_all();
-    let mut cut = 0;
-    while worker.tally.connections[worker.index].load(Relaxed) > 0 {
+    let cut = loop {
+        if worker.tally.connections[worker.index].load(Relaxed) == 0 {
+            // Whoever has something to hand over from now on keeps it.
+            plan.inbox.close();
+            match plan.inbox.try_recv() {
+                Ok(handed) => worker.take_over(handed),
+                Err(_) => break 0,
+            }
+        }
         tokio::select! {
             () = worker.last_connection_gone.notified() => {}
             // Another worker's last accept may come in late.
             Some(handed) = plan.inbox.recv() => worker.take_over(handed),
-            () = plan.shutdown.cutting().cancelled() => {
-                cut = plan.running.borrow().in_flight();
-                break;
-            }
+            () = plan.shutdown.cutting().cancelled() => break plan.running.borrow().in_flight(),
         }
-    }
+    };
     if let Some(log) = &worker.log {
         log::close(log).await;
     }

@@ -2,12 +2,15 @@
 
 use super::ask::{self, ask};
 use super::browse;
-use super::keymap::Action;
+use super::copy;
+use super::keymap::{Action, Step};
+use super::overrides;
+use super::palette::Palette;
 use super::state::{Filter, Frozen, Overlay, State};
 use super::update::{Effect, Exit};
-use crate::balance::backend::BackendId;
+use crate::balance::backend::{BackendId, Mode};
 use crate::balance::snapshot::WINDOWS;
-use crate::command::{Command, MAX_WEIGHT};
+use crate::command::{Command, MAX_WEIGHT, ThenDown};
 use crate::event::Severity;
 
 /// Does what an enabled key stands for.
@@ -19,17 +22,18 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
     match action {
         Action::Move(step) => browse::go(state, step),
         Action::Pool(by) => browse::switch_pool(state, by),
-        Action::SetMode(mode) => {
-            return target(state, |id| Command::SetMode { backend: id, mode, cut: false, then_down: None });
-        }
+        Action::Mark => mark(state),
+        Action::SetMode(mode) => return set_mode(state, mode, None),
+        Action::DrainThenDown => return set_mode(state, Mode::Drain, Some(ThenDown::default())),
         Action::Weight(by) => return change_weight(state, by),
         Action::ConfiguredWeight => return configured_weight(state),
+        Action::AsConfigured => return overrides::drop_them(state),
         Action::PickStrategy => {
             if let Some(pool) = state.pool() {
                 state.overlay = Overlay::Picker { pool: pool.name.clone(), strategy: pool.strategy };
             }
         }
-        Action::Filter => state.filter.editing = true,
+        Action::Filter => filter(state),
         Action::Sort => state.sort.column = state.sort.column.next(),
         Action::ReverseSort => state.sort.reverse = !state.sort.reverse,
         Action::ProblemsFirst => state.sort.problems_first = !state.sort.problems_first,
@@ -37,6 +41,16 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Undo => return ask(state, Command::Undo),
         Action::Redo => return ask(state, Command::Redo),
         Action::Open => return open(state),
+        Action::Why => {
+            if let Some(backend) = state.subject().map(|backend| backend.id.clone()) {
+                state.overlay = Overlay::Why { backend, scroll: 0 };
+            }
+        }
+        Action::Overrides => state.overlay = Overlay::Overrides { at: 0 },
+        Action::Log => state.overlay = Overlay::Log { at: None, filter: Filter::default() },
+        Action::Palette => state.overlay = Overlay::Palette(Palette::default()),
+        Action::Copy => return copy::copy(state),
+        Action::Instance => browse::next_instance(state),
         Action::Panel(by) => browse::next_panel(state, by),
         Action::ShowPanel(panel) => browse::focus(state, panel),
         Action::Window(by) => state.window = browse::shift(state.window, by, WINDOWS.len()),
@@ -46,10 +60,15 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         }
         Action::Quit => return quit(state),
         Action::Leave => leave(state),
+        Action::Interrupt if state.fleet.is_attached() => return vec![Effect::Leave(Exit::Quit)],
         Action::Interrupt if state.drain_until.is_some() => return vec![Effect::Cut],
         Action::Interrupt => return ask::drain(state, "Ctrl-C"),
         Action::Suspend => {
-            let text = format!("Ctrl-Z would freeze the proxy: {} in flight", state.in_flight());
+            let text = if state.fleet.is_attached() {
+                "Ctrl-Z is refused; q leaves, and what runs goes on".to_owned()
+            } else {
+                format!("Ctrl-Z would freeze the proxy: {} in flight", state.in_flight())
+            };
             state.say(Severity::Warning, text);
         }
         Action::Repaint => return vec![Effect::Repaint],
@@ -61,45 +80,82 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
 fn changes_something(action: Action) -> bool {
     matches!(
         action,
-        Action::SetMode(_) | Action::Weight(_) | Action::ConfiguredWeight | Action::PickStrategy | Action::Undo | Action::Redo
+        Action::SetMode(_)
+            | Action::DrainThenDown
+            | Action::Weight(_)
+            | Action::ConfiguredWeight
+            | Action::AsConfigured
+            | Action::PickStrategy
+            | Action::Undo
+            | Action::Redo
     )
 }
 
-/// Asks for a command about the selected backend.
-fn target(state: &mut State, command: impl FnOnce(BackendId) -> Command) -> Vec<Effect> {
-    match state.target().map(|backend| backend.id.clone()) {
-        Some(id) => ask(state, command(id)),
-        None => Vec::new(),
+/// The backends that a key means: the one that what lies on top is about, or the marked or selected ones.
+pub(super) fn meant(state: &State) -> Vec<BackendId> {
+    match &state.overlay {
+        Overlay::Details { backend, .. } | Overlay::Why { backend, .. } => vec![backend.clone()],
+        _ => state.targets(),
     }
 }
 
-/// The weight of the selected backend once what is on its way has arrived.
-fn coming_weight(state: &State) -> Option<u32> {
-    let backend = state.target()?;
+fn set_mode(state: &mut State, mode: Mode, then_down: Option<ThenDown>) -> Vec<Effect> {
+    let set = |backend| Command::SetMode { backend, mode, cut: false, then_down };
+    ask(state, meant(state).into_iter().map(set).collect::<Vec<_>>())
+}
+
+/// Marks the selected backend or takes its mark away, and goes on to the next.
+fn mark(state: &mut State) {
+    let Some(id) = state.target().map(|backend| backend.id.clone()) else { return };
+    if !state.marked.remove(&id) {
+        state.marked.insert(id);
+    }
+    browse::go(state, Step::Lines(1));
+}
+
+/// The present and the configured weight of a backend once what is on its way has arrived.
+fn coming_weight(state: &State, id: &BackendId) -> Option<(u32, u32)> {
+    let backend = state.live.backend(id)?;
     let sent = state.pending.iter().rev().find_map(|pending| match &pending.command {
-        Command::SetWeight { backend: id, weight } if *id == backend.id => Some(weight.unwrap_or(backend.configured_weight)),
+        Command::SetWeight { backend: sent, weight } if sent == id => Some(weight.unwrap_or(backend.configured_weight)),
         _ => None,
     });
-    Some(sent.unwrap_or(backend.weight))
+    Some((sent.unwrap_or(backend.weight), backend.configured_weight))
 }
 
 fn change_weight(state: &mut State, by: i32) -> Vec<Effect> {
-    let Some(weight) = coming_weight(state) else { return Vec::new() };
-    let to = weight.saturating_add_signed(by).min(MAX_WEIGHT);
-    if to == weight {
-        state.say(Severity::Info, format!("the weight is {weight}; 0 to {MAX_WEIGHT} is allowed"));
-        return Vec::new();
+    let mut commands = Vec::new();
+    let mut limit = None;
+    for backend in meant(state) {
+        let Some((weight, _)) = coming_weight(state, &backend) else { continue };
+        match weight.saturating_add_signed(by).min(MAX_WEIGHT) {
+            to if to == weight => limit = Some(weight),
+            to => commands.push(Command::SetWeight { backend, weight: Some(to) }),
+        }
     }
-    target(state, |backend| Command::SetWeight { backend, weight: Some(to) })
+    match (&commands[..], limit) {
+        ([], Some(weight)) => state.say(Severity::Info, format!("the weight is {weight}; 0 to {MAX_WEIGHT} is allowed")),
+        ([], None) => {}
+        _ => return ask(state, commands),
+    }
+    Vec::new()
 }
 
 fn configured_weight(state: &mut State) -> Vec<Effect> {
-    let configured = state.target().map(|backend| backend.configured_weight);
-    if coming_weight(state) == configured {
+    let mut backends = meant(state);
+    backends.retain(|id| coming_weight(state, id).is_some_and(|(weight, configured)| weight != configured));
+    if backends.is_empty() {
         state.say(Severity::Info, "the weight is the configured one already");
         return Vec::new();
     }
-    target(state, |backend| Command::SetWeight { backend, weight: None })
+    ask(state, backends.into_iter().map(|backend| Command::SetWeight { backend, weight: None }).collect::<Vec<_>>())
+}
+
+fn filter(state: &mut State) {
+    match &mut state.overlay {
+        Overlay::Log { filter, .. } => filter.editing = true,
+        _ => state.filter.editing = true,
+    }
 }
 
 fn freeze(state: &mut State) {
@@ -110,20 +166,30 @@ fn freeze(state: &mut State) {
 }
 
 fn open(state: &mut State) -> Vec<Effect> {
-    if let Overlay::Picker { pool, strategy } = std::mem::take(&mut state.overlay) {
-        return ask(state, Command::SetStrategy { pool, strategy: Some(strategy) });
+    match std::mem::take(&mut state.overlay) {
+        Overlay::Picker { pool, strategy } => return ask(state, Command::SetStrategy { pool, strategy: Some(strategy) }),
+        Overlay::Overrides { at } => overrides::go_to(state, at),
+        Overlay::Log { at, filter } => {
+            state.overlay = Overlay::Log { at, filter: Filter { editing: false, ..filter } };
+        }
+        _ => open_details(state),
     }
+    Vec::new()
+}
+
+fn open_details(state: &mut State) {
     if state.filter.editing {
         state.filter.editing = false;
     } else if let Some(backend) = state.target().map(|backend| backend.id.clone()) {
         state.overlay = Overlay::Details { backend, scroll: 0 };
     }
-    Vec::new()
 }
 
 fn quit(state: &mut State) -> Vec<Effect> {
     if state.overlay != Overlay::None {
         state.overlay = Overlay::None;
+    } else if state.fleet.is_attached() {
+        return vec![Effect::Leave(Exit::Quit)];
     } else if state.drain_until.is_none() && state.in_flight() == 0 && state.rps() == 0.0 {
         return vec![Effect::Drain("quit"), Effect::Leave(Exit::Quit)];
     } else {
@@ -133,10 +199,15 @@ fn quit(state: &mut State) -> Vec<Effect> {
 }
 
 fn leave(state: &mut State) {
-    if state.overlay != Overlay::None {
-        state.overlay = Overlay::None;
-    } else if state.filter.editing || !state.filter.text.is_empty() {
+    match &mut state.overlay {
+        Overlay::None => {}
+        Overlay::Log { filter, .. } if *filter != Filter::default() => return *filter = Filter::default(),
+        _ => return state.overlay = Overlay::None,
+    }
+    if state.filter.editing || !state.filter.text.is_empty() {
         state.filter = Filter::default();
+    } else if !state.marked.is_empty() {
+        state.marked.clear();
     } else {
         state.events_at = None;
     }
@@ -219,5 +290,32 @@ mod tests {
         change(&mut state, |live| live.pools[0].in_flight = 54);
         press(&mut state, "Ctrl-z");
         assert_eq!(state.toast.unwrap().text, "Ctrl-Z would freeze the proxy: 54 in flight");
+    }
+
+    #[test]
+    fn what_is_attached_goes_on_when_the_dashboard_leaves() {
+        for keys in ["q", "Ctrl-c", "/ Ctrl-c", "x Ctrl-c", ": Ctrl-c", "? q q"] {
+            let mut state = fixture::attached(2, 5);
+            for at in 0..2 {
+                fixture::change_at(&mut state, at, |live| {
+                    (live.pools[0].rps, live.pools[0].backends[0].in_flight) = (800.0, 50);
+                });
+            }
+            assert_eq!(press(&mut state, keys), [Effect::Leave(Exit::Quit)], "{keys}");
+        }
+    }
+
+    #[test]
+    fn marks_belong_to_a_pool_and_esc_takes_them_away() {
+        let mut state = fixture::state(3);
+        change(&mut state, |live| live.pools.push(fixture::pool("static", 3)));
+        press(&mut state, "Space Space");
+        assert_eq!((state.marked.len(), state.targets().len()), (2, 2));
+        change(&mut state, |live| drop(live.pools[0].backends.remove(0)));
+        assert_eq!(state.marked.len(), 1, "one is gone");
+        press(&mut state, "l");
+        assert!(state.marked.is_empty());
+        press(&mut state, "Space Esc");
+        assert!(state.marked.is_empty());
     }
 }

@@ -1,10 +1,13 @@
 //! From wish to command: what the guard lets through is sent, what it doubts is asked first.
 
+use std::sync::Arc;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind};
 
 use super::dialog;
-use super::guard::{Ruling, judge};
-use super::state::{Choice, Confirm, Overlay, Pending, State, TypeName};
+use super::errand::Errand;
+use super::guard::{Ruling, judge, reach};
+use super::state::{Choice, Confirm, Overlay, Pending, State, TypeName, Wish};
 use super::update::{Effect, edit};
 use crate::balance::Millis;
 use crate::balance::backend::Mode;
@@ -16,29 +19,42 @@ use crate::event::Severity;
 /// or repeats was not meant for it.
 const ARMING: Millis = 300;
 
-/// Asks for a command on the operator's behalf.
-pub(super) fn ask(state: &mut State, command: Command) -> Vec<Effect> {
+/// Asks for something on the operator's behalf.
+pub(super) fn ask(state: &mut State, wish: impl Into<Wish>) -> Vec<Effect> {
+    let wish = wish.into();
     let armed_at = state.now + ARMING;
-    let (ruling, impact) = judge(&state.expected(), &command);
+    let (ruling, impact) = judge(&state.expected(), &wish.commands);
     match (ruling, impact) {
         (Ruling::Pointless(why), _) => state.say(Severity::Info, why),
         (Ruling::Ask(choices), Some(impact)) => {
-            state.overlay = Overlay::Confirm(Confirm { command, impact, choices, focus: 0, armed_at });
+            state.overlay = Overlay::Confirm(Confirm { wish, impact, choices, focus: 0, armed_at });
         }
         (Ruling::TypeName, Some(impact)) => {
-            state.overlay = Overlay::TypeName(TypeName { command, impact, typed: String::new(), armed_at });
+            state.overlay = Overlay::TypeName(TypeName { wish, impact, typed: String::new(), armed_at });
         }
-        _ => return send(state, command, false),
+        _ => return send(state, wish, false),
     }
     Vec::new()
 }
 
-fn send(state: &mut State, command: Command, force: bool) -> Vec<Effect> {
-    let done = dialog::done(&command, &state.expected());
-    state.last_token += 1;
-    let token = state.last_token;
-    state.pending.push(Pending { token, command: command.clone(), done, answered: None });
-    vec![Effect::Send { token, command, force }]
+/// Sends it to every instance where it changes something.
+pub(super) fn send(state: &mut State, wish: Wish, force: bool) -> Vec<Effect> {
+    let Wish { commands, terms } = wish;
+    let expected = state.expected();
+    let errands = reach(&expected, &commands);
+    let done = match (&expected[..], &errands[..]) {
+        ([(_, world)], [(_, command)]) => dialog::done(command, world),
+        _ => None,
+    };
+    let first = state.last_token + 1;
+    state.last_token += errands.len() as u64;
+    state.errands.push(Errand::new((first..=state.last_token).collect(), done));
+    let mut effects = Vec::new();
+    for (token, (to, command)) in (first..).zip(errands) {
+        state.pending.push(Pending { token, to, command: command.clone(), answered: None });
+        effects.push(Effect::Send { token, to, command, terms: terms.clone(), force });
+    }
+    effects
 }
 
 /// If a dialog is open: when its keys begin to count.
@@ -47,7 +63,7 @@ pub(super) fn armed_at(overlay: &Overlay) -> Option<Millis> {
         Overlay::Confirm(Confirm { armed_at, .. })
         | Overlay::TypeName(TypeName { armed_at, .. })
         | Overlay::Quit { armed_at } => Some(*armed_at),
-        Overlay::None | Overlay::Help { .. } | Overlay::Picker { .. } | Overlay::Details { .. } => None,
+        _ => None,
     }
 }
 
@@ -81,30 +97,29 @@ pub(super) fn answer(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     match &mut state.overlay {
         Overlay::Confirm(confirm) => {
             let Some(choice) = choose(confirm, key) else { return Vec::new() };
-            let command = confirm.command.clone();
+            let mut wish = confirm.wish.clone();
             state.overlay = Overlay::None;
-            match (choice, command) {
-                (Choice::Cancel, _) => Vec::new(),
-                (Choice::Cut, Command::SetMode { backend, .. }) => {
-                    send(state, Command::SetMode { backend, mode: Mode::Down, cut: true, then_down: None }, false)
-                }
-                (_, command) => send(state, command, false),
+            match choice {
+                Choice::Cancel => return Vec::new(),
+                Choice::Cut => wish.commands.iter_mut().for_each(cut),
+                Choice::Proceed | Choice::Finish => {}
             }
+            send(state, wish, false)
         }
-        Overlay::TypeName(TypeName { typed, impact, command, .. }) => {
+        Overlay::TypeName(TypeName { typed, impact, wish, .. }) => {
             if key.code != KeyCode::Enter {
                 edit(typed, key);
                 return Vec::new();
             }
-            let name = impact.backend.backend.clone();
-            if *typed != *name {
+            let name = impact.name().to_owned();
+            if *typed != name {
                 typed.clear();
                 state.say(Severity::Warning, format!("that is not {name}; Esc leaves"));
                 return Vec::new();
             }
-            let command = command.clone();
+            let wish = wish.clone();
             state.overlay = Overlay::None;
-            send(state, command, true)
+            send(state, wish, true)
         }
         Overlay::Quit { .. } => match key.code {
             KeyCode::Char('d') if state.drain_until.is_none() => drain(state, "quit"),
@@ -118,7 +133,13 @@ pub(super) fn answer(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             }
             _ => Vec::new(),
         },
-        Overlay::None | Overlay::Help { .. } | Overlay::Picker { .. } | Overlay::Details { .. } => Vec::new(),
+        _ => Vec::new(),
+    }
+}
+
+fn cut(command: &mut Command) {
+    if let Command::SetMode { mode: Mode::Down, cut, .. } = command {
+        *cut = true;
     }
 }
 
@@ -138,24 +159,30 @@ fn choose(confirm: &mut Confirm, key: KeyEvent) -> Option<Choice> {
 }
 
 /// Looks at an open question again, because what is expected has changed since `before`.
-pub(super) fn reconsider(state: &mut State, before: &Snapshot) {
+pub(super) fn reconsider(state: &mut State, before: &[(usize, Arc<Snapshot>)]) {
     let now = state.expected();
-    let (command, impact, typed) = match &mut state.overlay {
-        Overlay::Confirm(Confirm { command, impact, .. }) => (&*command, impact, false),
-        Overlay::TypeName(TypeName { command, impact, .. }) => (&*command, impact, true),
+    let (wish, impact, typed) = match &mut state.overlay {
+        Overlay::Confirm(Confirm { wish, impact, .. }) => (&*wish, impact, false),
+        Overlay::TypeName(TypeName { wish, impact, .. }) => (&*wish, impact, true),
         _ => return,
     };
-    let id = impact.backend.clone();
-    let axes = |snapshot: &Snapshot| snapshot.backend(&id).map(|b| (b.mode, b.health, b.eligibility, b.weight));
-    let (ruling, anew) = judge(&now, command);
+    let subject = impact.subject();
+    let axes = |worlds: &[(usize, Arc<Snapshot>)]| -> Vec<_> {
+        let axes = |world: &Snapshot, id| world.backend(id).map(|b| (b.mode, b.health, b.eligibility, b.weight));
+        let of_world =
+            |(at, world): &(usize, Arc<Snapshot>)| (*at, impact.backends.iter().map(|id| axes(world, id)).collect::<Vec<_>>());
+        worlds.iter().map(of_world).collect()
+    };
+    let has_changed = axes(before) != axes(&now);
+    let (ruling, anew) = judge(&now, &wish.commands);
     let why = match anew {
-        _ if axes(before) != axes(&now) => format!("{id} has changed meanwhile; nothing was done"),
+        _ if has_changed => format!("{subject} has changed meanwhile; nothing was done"),
         Some(anew) if typed == (ruling == Ruling::TypeName) => {
             *impact = anew;
             return;
         }
-        _ if typed => format!("{id} is no longer the last one; nothing was done"),
-        _ => format!("{id} has become the last eligible one; nothing was done"),
+        _ if typed => format!("{subject} is no longer the last one; nothing was done"),
+        _ => format!("{subject} has become the last eligible one; nothing was done"),
     };
     state.overlay = Overlay::None;
     state.say(Severity::Warning, why);
@@ -233,6 +260,19 @@ mod tests {
             (5, "? d", &[]),
             (5, "p d", &[]),
             (5, "p d d", &["drain web/api-1"]),
+            (5, "Space Space d", &["drain web/api-1", "drain web/api-2"]),
+            (5, "Space Space Space d", &[]),
+            (5, "Space Space Space d y", &["drain web/api-1", "drain web/api-2", "drain web/api-3"]),
+            (5, "Space Space k Space d", &["drain web/api-1"]),
+            (5, "Space Space Esc d", &["drain web/api-3"]),
+            (5, "Space Space +", &["weight web/api-1 2", "weight web/api-2 2"]),
+            (5, "Space Space x", &[]),
+            (5, "Space Space x c", &["down web/api-1 --cut", "down web/api-2 --cut"]),
+            (2, "Space Space d w e b Enter", &["drain web/api-1!", "drain web/api-2!"]),
+            (5, "Space / 3 Enter d", &["drain web/api-3"]),
+            (5, "+ C", &["weight web/api-1 2", "weight web/api-1 configured"]),
+            (5, "d + C", &["drain web/api-1", "weight web/api-1 2", "up web/api-1", "weight web/api-1 configured"]),
+            (5, "C", &[]),
         ];
         for (n, keys, want) in cases {
             assert_eq!(sent(&press(&mut busy(*n), keys)), *want, "{n} backends, {keys}");

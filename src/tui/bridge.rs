@@ -1,4 +1,4 @@
-//! The way from the control plane's runtime to the dashboard's threads: signals, the end, and the desk's answers.
+//! The way from the runtime to the dashboard's threads: signals, the end, and the answers to what was asked for.
 
 use std::io;
 use std::sync::mpsc::Sender;
@@ -6,12 +6,13 @@ use std::sync::mpsc::Sender;
 use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
+use super::Order;
 use super::terminal;
 use super::update::Msg;
-use crate::command::{Ask, Command, CommandError, Desk, Origin, Terms};
+use crate::command::{Command, CommandError, Terms};
 
 /// Passes on when the terminal changes its size, the process resumes after a stop, and evenkeel is done.
 pub(super) async fn watch(finished: CancellationToken, tx: Sender<Msg>) -> io::Result<()> {
@@ -38,20 +39,22 @@ fn resize() -> io::Result<Msg> {
     Ok(Msg::Resize(columns, rows))
 }
 
-/// Puts a command before the desk. Returns at once; what is returned waits for the answer and passes it on.
+/// Puts a command before an instance. Returns at once; what is returned waits for the answer and passes it on.
 pub(super) fn send(
-    desk: Desk,
-    (token, command, force): (u64, Command, bool),
+    orders: &mpsc::Sender<Order>,
+    (token, command, terms, force): (u64, Command, Terms, bool),
     tx: Sender<Msg>,
 ) -> impl Future<Output = ()> + Send + 'static {
     let (reply, answer) = oneshot::channel();
-    let sent = desk.try_send(Ask { command, by: Origin::Dashboard, terms: Terms::default(), force, reply });
+    let sent = orders.try_send(Order { command, terms, force, reply });
+    let orders = orders.clone();
     async move {
         let sent = match sent {
-            Err(TrySendError::Full(ask)) => desk.send(ask).await.is_ok(),
+            Err(TrySendError::Full(order)) => orders.send(order).await.is_ok(),
             sent => sent.is_ok(),
         };
-        let result = if sent { answer.await.unwrap_or(Err(CommandError::Gone)) } else { Err(CommandError::Gone) };
+        let gone = || Err(CommandError::Gone.to_string());
+        let result = if sent { answer.await.unwrap_or_else(|_| gone()) } else { gone() };
         let _ = tx.send(Msg::Answered { token, result });
     }
 }
@@ -60,13 +63,11 @@ pub(super) fn send(
 mod tests {
     use std::sync::mpsc::channel;
 
-    use tokio::sync::mpsc;
-
     use super::*;
 
-    async fn answer_of(desk: Desk) -> Result<String, CommandError> {
+    async fn answer_of(orders: &mpsc::Sender<Order>) -> Result<String, String> {
         let (tx, rx) = channel();
-        send(desk, (7, Command::Undo, true), tx).await;
+        send(orders, (7, Command::Undo, Terms::default(), true), tx).await;
         match rx.recv().unwrap() {
             Msg::Answered { token: 7, result } => result,
             other => panic!("{other:?}"),
@@ -75,20 +76,21 @@ mod tests {
 
     #[tokio::test]
     async fn every_command_is_answered() {
-        let (desk, mut asks) = mpsc::channel::<Ask>(1);
+        let (orders, mut asked) = mpsc::channel::<Order>(1);
         let (reply, _unheard) = oneshot::channel();
-        let ahead = Ask { command: Command::Redo, by: Origin::Dashboard, terms: Terms::default(), force: false, reply };
-        desk.try_send(ahead).unwrap();
+        let ahead = Order { command: Command::Redo, terms: Terms::default(), force: false, reply };
+        orders.try_send(ahead).unwrap();
         let clerk = tokio::spawn(async move {
-            assert_eq!(asks.recv().await.unwrap().command, Command::Redo, "the desk was full");
-            let ask = asks.recv().await.unwrap();
-            assert_eq!((&ask.command, &ask.by, ask.force), (&Command::Undo, &Origin::Dashboard, true));
-            ask.reply.send(Ok("done".to_owned())).unwrap();
-            drop(asks.recv().await.unwrap());
+            assert_eq!(asked.recv().await.unwrap().command, Command::Redo, "there was no room");
+            let order = asked.recv().await.unwrap();
+            assert_eq!((&order.command, order.force), (&Command::Undo, true));
+            order.reply.send(Ok("done".to_owned())).unwrap();
+            drop(asked.recv().await.unwrap());
         });
-        assert_eq!(answer_of(desk.clone()).await, Ok("done".to_owned()));
-        assert_eq!(answer_of(desk.clone()).await, Err(CommandError::Gone), "the ask was dropped");
+        let gone = Err(CommandError::Gone.to_string());
+        assert_eq!(answer_of(&orders).await, Ok("done".to_owned()));
+        assert_eq!(answer_of(&orders).await, gone, "the order was dropped");
         clerk.await.unwrap();
-        assert_eq!(answer_of(desk).await, Err(CommandError::Gone), "nobody is there");
+        assert_eq!(answer_of(&orders).await, gone, "nobody is there");
     }
 }

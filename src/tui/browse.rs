@@ -1,6 +1,7 @@
 //! Getting about: rows, pools, panels, and whatever scrolls.
 
 use super::keymap::Step;
+use super::overrides;
 use super::rows::rows;
 use super::state::{Overlay, Panel, State};
 use super::update::select_visible;
@@ -28,8 +29,13 @@ fn step(at: usize, step: Step, len: usize) -> usize {
 /// Moves the selection, or scrolls what lies on top or has the focus.
 pub(super) fn go(state: &mut State, by: Step) {
     let scrollable = view::max_scroll(state) + 1;
+    let overridden = overrides::list(&state.live).len();
     match &mut state.overlay {
-        Overlay::Help { scroll } | Overlay::Details { scroll, .. } => *scroll = step(*scroll, by, scrollable),
+        Overlay::Help { scroll } | Overlay::Details { scroll, .. } | Overlay::Why { scroll, .. } => {
+            *scroll = step(*scroll, by, scrollable);
+        }
+        Overlay::Overrides { at } => *at = step(*at, by, overridden),
+        Overlay::Log { .. } => scroll_log(state, by),
         Overlay::Picker { strategy, .. } => {
             let at = StrategyKind::ALL.iter().position(|kind| kind == strategy).unwrap_or(0);
             *strategy = StrategyKind::ALL[step(at, by, StrategyKind::ALL.len())];
@@ -50,10 +56,29 @@ pub(super) fn go(state: &mut State, by: Step) {
 fn scroll_events(state: &mut State, by: Step) {
     let newest = state.frozen.as_ref().map_or(u64::MAX, |frozen| frozen.seq);
     let lines: Vec<u64> = state.events.up_to(newest).map(|line| line.seq).collect();
+    state.events_at = scroll(&lines, state.events_at, by);
+}
+
+fn scroll_log(state: &mut State, by: Step) {
+    let lines: Vec<u64> = state.log().map(|line| line.seq).collect();
+    if let Overlay::Log { at, .. } = &mut state.overlay {
+        *at = scroll(&lines, *at, by);
+    }
+}
+
+/// The new lowest line of those numbered; `None` at the end, which follows the newest.
+fn scroll(lines: &[u64], at: Option<u64>, by: Step) -> Option<u64> {
     let last = lines.len().saturating_sub(1);
-    let at = state.events_at.map_or(last, |seq| lines.partition_point(|line| *line < seq));
+    let at = at.map_or(last, |seq| lines.partition_point(|line| *line < seq));
     let to = step(at, by, lines.len());
-    state.events_at = lines.get(to).copied().filter(|_| to < last);
+    lines.get(to).copied().filter(|_| to < last)
+}
+
+/// Shows the next instance alone, or all of them after the last.
+pub(super) fn next_instance(state: &mut State) {
+    state.fleet.turn();
+    state.gather();
+    select_visible(state);
 }
 
 /// Shows the pool that many places on.
@@ -63,6 +88,7 @@ pub(super) fn switch_pool(state: &mut State, by: isize) {
     let to = pools.get(wrap(at, by, pools.len())).map(|pool| pool.name.clone());
     state.pool = to;
     state.selected = None;
+    state.marked.clear();
     select_visible(state);
 }
 
@@ -161,11 +187,11 @@ mod tests {
         let mut state = fixture::state(2);
         let event = |n: u64| Event::Drained { backend: BackendId::new("web", &n.to_string()) };
         for seq in 1..=30 {
-            update(&mut state, Msg::Event(Stamped { seq, at_unix_ms: seq, event: event(seq) }.into()), seq);
+            update(&mut state, Msg::Event { from: 0, event: Stamped { seq, at_unix_ms: seq, event: event(seq) }.into() }, seq);
         }
         press(&mut state, "4 k k");
         assert_eq!((state.events_at, state.unseen()), (Some(28), 2));
-        update(&mut state, Msg::Event(Stamped { seq: 31, at_unix_ms: 31, event: event(31) }.into()), 40_000);
+        update(&mut state, Msg::Event { from: 0, event: Stamped { seq: 31, at_unix_ms: 31, event: event(31) }.into() }, 40_000);
         assert_eq!((state.events_at, state.unseen()), (Some(28), 3));
         press(&mut state, "Ctrl-d");
         assert_eq!((state.events_at, state.unseen()), (None, 0));

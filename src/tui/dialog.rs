@@ -1,7 +1,9 @@
 //! What dialogs and answers say, in words: one place for the wording about live traffic.
 
+use std::sync::Arc;
+
 use super::guard::{Impact, doing, judge};
-use super::state::{Choice, Confirm, Overlay, State, TypeName};
+use super::state::{Choice, Confirm, Overlay, State, TypeName, Wish};
 use crate::balance::Millis;
 use crate::balance::backend::{Mode, Verdict};
 use crate::balance::snapshot::{BackendView, Snapshot};
@@ -42,20 +44,20 @@ pub fn describe(state: &State) -> Option<Dialog> {
         Overlay::Confirm(confirm) => Some(confirmation(confirm, state)),
         Overlay::TypeName(type_name) => Some(typed(type_name, state)),
         Overlay::Quit { armed_at } => Some(quit(*armed_at, state)),
-        Overlay::None | Overlay::Help { .. } | Overlay::Picker { .. } | Overlay::Details { .. } => None,
+        _ => None,
     }
 }
 
 fn confirmation(confirm: &Confirm, state: &State) -> Dialog {
-    let Confirm { command, impact, choices, focus, armed_at } = confirm;
+    let Confirm { wish, impact, choices, focus, armed_at } = confirm;
     let button =
         |(i, choice): (usize, &Choice)| Button { key: choice.key(), label: choice.label().to_owned(), focused: i == *focus };
     let running = choices.contains(&Choice::Cut);
     Dialog {
         title: if choices.contains(&Choice::Finish) || !running {
-            format!("{}?", wish(command))
+            format!("{}?", self::wish(wish, impact))
         } else {
-            format!("Cut the requests of {}?", impact.backend)
+            format!("Cut the requests of {}?", impact.subject())
         },
         facts: facts(impact, running),
         typed: None,
@@ -65,18 +67,22 @@ fn confirmation(confirm: &Confirm, state: &State) -> Dialog {
 }
 
 fn typed(type_name: &TypeName, state: &State) -> Dialog {
-    let TypeName { command, impact, typed, armed_at } = type_name;
-    let name = &impact.backend.backend;
+    let TypeName { wish, impact, typed, armed_at } = type_name;
+    let name = impact.name();
     let mut facts = facts(impact, false);
-    facts.push(format!("{name} is the last one that takes requests: clients will get 503."));
+    facts.push(if impact.backends.len() > 1 {
+        "Nobody else takes requests: clients will get 503.".to_owned()
+    } else {
+        format!("{name} is the last one that takes requests: clients will get 503.")
+    });
     facts.push(format!("Type {name} and press Enter to go on."));
     Dialog {
-        title: format!("{}?", wish(command)),
+        title: format!("{}?", self::wish(wish, impact)),
         facts,
         typed: Some(typed.clone()),
         buttons: vec![
-            Button { key: "Enter", label: "do it".to_owned(), focused: *typed == **name },
-            Button { key: "Esc", label: Choice::Cancel.label().to_owned(), focused: *typed != **name },
+            Button { key: "Enter", label: "do it".to_owned(), focused: typed == name },
+            Button { key: "Esc", label: Choice::Cancel.label().to_owned(), focused: typed != name },
         ],
         armed: *armed_at <= state.now,
     }
@@ -108,16 +114,24 @@ fn seconds(ms: Millis) -> String {
     format!("{} s", ms.div_ceil(1000))
 }
 
-/// The command as something that one may wish for.
-fn wish(command: &Command) -> String {
-    match command {
-        Command::SetMode { backend, mode: Mode::Up, .. } => format!("Take {backend} up"),
-        Command::SetMode { backend, mode: Mode::Drain, .. } => format!("Drain {backend}"),
-        Command::SetMode { backend, mode: Mode::Down, .. } => format!("Switch {backend} off"),
-        Command::SetWeight { backend, weight: Some(weight) } => format!("Give {backend} weight {weight}"),
-        Command::SetWeight { backend, weight: None } => format!("Give {backend} its configured weight"),
-        Command::SetStrategy { .. } | Command::Undo | Command::Redo | Command::Reload => command.to_string(),
-    }
+/// What is wished for, as a question.
+fn wish(wish: &Wish, impact: &Impact) -> String {
+    let subject = impact.subject();
+    let what = match &wish.commands[..] {
+        [Command::SetMode { mode: Mode::Up, .. }, Command::SetWeight { weight: None, .. }, ..] => {
+            format!("Give {subject} back what the config says")
+        }
+        [Command::SetMode { mode: Mode::Up, .. }, ..] => format!("Take {subject} up"),
+        [Command::SetMode { then_down: Some(_), .. }, ..] => format!("Drain {subject}, then switch it off"),
+        [Command::SetMode { mode: Mode::Drain, .. }, ..] => format!("Drain {subject}"),
+        [Command::SetMode { mode: Mode::Down, .. }, ..] => format!("Switch {subject} off"),
+        [Command::SetWeight { weight: Some(weight), .. }] => format!("Give {subject} weight {weight}"),
+        [Command::SetWeight { weight: None, .. }, ..] => format!("Give {subject} its configured weight"),
+        [Command::SetWeight { .. }, ..] => format!("Change the weights of {subject}"),
+        [command, ..] => command.to_string(),
+        [] => String::new(),
+    };
+    if impact.instances > 1 { format!("{what} on {} instances", impact.instances) } else { what }
 }
 
 fn facts(impact: &Impact, running: bool) -> Vec<String> {
@@ -126,6 +140,9 @@ fn facts(impact: &Impact, running: bool) -> Vec<String> {
     if running || *in_flight > 0 {
         let plural = if *in_flight == 1 { "" } else { "s" };
         facts.push(format!("{in_flight} request{plural} in flight there"));
+    }
+    if impact.instances > 1 {
+        facts.push("where it matters most:".to_owned());
     }
     if eligible != eligible_after {
         facts.push(format!("backends that take requests: {eligible} -> {eligible_after}"));
@@ -155,12 +172,15 @@ fn hindrance(backend: &BackendView) -> &'static str {
 
 /// What to say once a command is done; `None` leaves it to the desk. How many requests it finds in flight only the desk
 /// knows: its event tells.
-pub fn done(command: &Command, snapshot: &Snapshot) -> Option<String> {
-    let impact = judge(snapshot, command).1?;
-    let backend = snapshot.backend(&impact.backend)?;
+pub fn done(command: &Command, snapshot: &Arc<Snapshot>) -> Option<String> {
+    let impact = judge(&[(0, Arc::clone(snapshot))], std::slice::from_ref(command)).1?;
+    let backend = snapshot.backend(impact.backends.first()?)?;
     let mut parts = match command {
-        Command::SetMode { backend: id, mode, cut, .. } => {
+        Command::SetMode { backend: id, mode, cut, then_down } => {
             let mut parts = vec![format!("{id} {}", doing(*mode))];
+            if then_down.is_some() {
+                parts.push("then down".to_owned());
+            }
             match (impact.in_flight, *mode) {
                 (0, _) | (_, Mode::Up | Mode::Drain) => {}
                 _ if *cut => parts.push("running requests cut".to_owned()),
@@ -195,7 +215,7 @@ mod tests {
         let said = |n: usize, command: &Command, change: fn(&mut BackendView)| {
             let mut pool = fixture::pool("web", n);
             change(&mut pool.backends[0]);
-            done(command, &fixture::snapshot(vec![pool])).unwrap()
+            done(command, &Arc::new(fixture::snapshot(vec![pool]))).unwrap()
         };
         let busy = |b: &mut BackendView| b.in_flight = 31;
         assert_eq!(said(5, &mode(Mode::Drain, false), busy), "web/api-1 draining, others 20 -> 25 % (z undo)");
@@ -211,7 +231,7 @@ mod tests {
         assert_eq!(said(4, &mode(Mode::Drain, false), out), "web/api-1 draining (z undo)");
         let weight = Command::SetWeight { backend: BackendId::new("web", "api-1"), weight: Some(3) };
         assert_eq!(said(2, &weight, |_| {}), "web/api-1 weight 1 -> 3, others 50 -> 25 % (z undo)");
-        assert_eq!(done(&Command::Undo, &fixture::snapshot(vec![])), None);
+        assert_eq!(done(&Command::Undo, &Arc::default()), None);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::state::State;
 use super::terminal::{self, Screen};
 use super::theme::Theme;
 use super::update::{Effect, Exit, Msg, update};
-use super::{Door, bridge, view};
+use super::{Door, Home, bridge, copy, view};
 use crate::balance::Millis;
 use crate::clock;
 use crate::event::Event;
@@ -82,20 +82,28 @@ impl<'a> EventLoop<'a> {
     /// Takes in what is new outside: the last snapshot, all events, and whether evenkeel stops.
     fn look(&mut self) -> io::Result<Option<Exit>> {
         let mut news = Vec::new();
-        if !self.door.snapshots.has_changed().is_ok_and(|changed| !changed) {
-            news.push(Msg::Snapshot(self.door.snapshots.borrow_and_update().clone()));
-        }
-        loop {
-            match self.door.events.try_recv() {
-                Ok(event) => news.push(Msg::Event(event)),
-                Err(TryRecvError::Lagged(lost)) => {
-                    self.door.bus.count_dropped(lost);
-                    news.push(Msg::Dropped(lost));
+        let mut events = Vec::new();
+        for (from, instance) in self.door.instances.iter_mut().enumerate() {
+            if instance.link.has_changed().unwrap_or(false) {
+                news.push(Msg::Link { from, link: instance.link.borrow_and_update().clone() });
+            }
+            if !instance.snapshots.has_changed().is_ok_and(|changed| !changed) {
+                news.push(Msg::Snapshot { from, snapshot: instance.snapshots.borrow_and_update().clone() });
+            }
+            loop {
+                match instance.events.try_recv() {
+                    Ok(event) => events.push((event.at_unix_ms, Msg::Event { from, event })),
+                    Err(TryRecvError::Lagged(lost)) => {
+                        self.door.home.iter().for_each(|home| home.bus.count_dropped(lost));
+                        news.push(Msg::Dropped(lost));
+                    }
+                    Err(TryRecvError::Empty | TryRecvError::Closed) => break,
                 }
-                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
             }
         }
-        news.extend(self.door.shutdown.left().map(Msg::Draining));
+        events.sort_by_key(|(at, _)| *at);
+        news.extend(events.into_iter().map(|(_, event)| event));
+        news.extend(self.door.home.as_ref().and_then(|home| home.shutdown.left()).map(Msg::Draining));
         if self.door.finished.is_cancelled() {
             news.push(Msg::Finished);
         }
@@ -126,18 +134,22 @@ impl<'a> EventLoop<'a> {
     }
 
     fn perform(&mut self, effect: Effect) -> io::Result<Option<Exit>> {
-        let Door { desk, runtime, shutdown, bus, grace, .. } = &self.door;
+        let Door { instances, home, runtime, .. } = &self.door;
         match effect {
-            Effect::Send { token, command, force } => {
-                runtime.spawn(bridge::send(desk.clone(), (token, command, force), self.tx.clone()));
+            Effect::Send { token, to, command, terms, force } => {
+                if let Some(instance) = instances.get(to) {
+                    runtime.spawn(bridge::send(&instance.orders, (token, command, terms, force), self.tx.clone()));
+                }
             }
-            Effect::Drain(_) if shutdown.is_draining() => {}
             Effect::Drain(reason) => {
-                let (reason, in_flight) = (reason.to_owned(), self.state.in_flight());
-                bus.publish(Event::ShutdownBegan { reason, grace_ms: *grace, in_flight });
-                shutdown.begin(*grace);
+                if let Some(Home { bus, shutdown, grace }) = home.as_ref().filter(|home| !home.shutdown.is_draining()) {
+                    let (reason, in_flight) = (reason.to_owned(), self.state.in_flight());
+                    bus.publish(Event::ShutdownBegan { reason, grace_ms: *grace, in_flight });
+                    shutdown.begin(*grace);
+                }
             }
-            Effect::Cut => shutdown.cut(),
+            Effect::Cut => home.iter().for_each(|home| home.shutdown.cut()),
+            Effect::Copy(text) => self.screen.say(&copy::sequence(&text))?,
             Effect::Repaint => self.state.size = self.screen.renew()?,
             Effect::Leave(exit) => return Ok(Some(exit)),
         }

@@ -19,6 +19,23 @@ pub struct Line {
     pub event: Event,
     /// How many equal events are folded into it.
     pub times: u32,
+    /// At which instance it happened.
+    pub from: usize,
+}
+
+impl Line {
+    /// Whether it matches a filter in lower case: every word must occur in its text, a word after `!` must not.
+    pub fn matches(&self, filter: &str) -> bool {
+        if filter.is_empty() {
+            return true;
+        }
+        let text = self.event.to_string().to_lowercase();
+        filter.split_whitespace().all(|word| match word.strip_prefix('!') {
+            Some("") => true,
+            Some(unwanted) => !text.contains(unwanted),
+            None => text.contains(word),
+        })
+    }
 }
 
 /// A tick on the time axis.
@@ -39,10 +56,11 @@ pub struct EventRing {
 }
 
 impl EventRing {
-    /// Adds an event, or folds it into the newest line if that says the same.
-    pub fn push(&mut self, stamped: &Stamped) {
+    /// Adds an event of an instance, or folds it into the newest line if that says the same.
+    pub fn push(&mut self, from: usize, stamped: &Stamped) {
         let Stamped { seq, at_unix_ms, event } = stamped;
         if let Some(last) = self.lines.back_mut()
+            && last.from == from
             && fold(last, event)
         {
             last.at_unix_ms = *at_unix_ms;
@@ -51,7 +69,7 @@ impl EventRing {
         if self.lines.len() == CAPACITY {
             self.lines.pop_front();
         }
-        self.lines.push_back(Line { seq: *seq, at_unix_ms: *at_unix_ms, event: event.clone(), times: 1 });
+        self.lines.push_back(Line { seq: *seq, at_unix_ms: *at_unix_ms, event: event.clone(), times: 1, from });
     }
 
     /// The lines, oldest first.
@@ -124,7 +142,7 @@ mod tests {
     fn ring(events: Vec<Event>) -> EventRing {
         let mut ring = EventRing::default();
         for (seq, event) in (1..).zip(events) {
-            ring.push(&Stamped { seq, at_unix_ms: seq * 1000, event });
+            ring.push(0, &Stamped { seq, at_unix_ms: seq * 1000, event });
         }
         ring
     }

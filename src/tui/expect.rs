@@ -9,22 +9,26 @@ use crate::balance::snapshot::{BackendView, PoolView, Snapshot};
 use crate::command::Command;
 
 impl State {
-    /// The newest snapshot with the operator's own commands done that it may not show yet.
-    pub(super) fn expected(&self) -> Arc<Snapshot> {
-        let mut expected = Arc::clone(&self.live);
+    /// The newest figures of every instance that keys reach, with the operator's own commands done that they may not show
+    /// yet.
+    pub(super) fn expected(&self) -> Vec<(usize, Arc<Snapshot>)> {
+        let mut worlds = self.worlds();
         for pending in &self.pending {
-            if !is_shown(&expected, &pending.command) {
-                apply(Arc::make_mut(&mut expected), &pending.command);
+            let at_home = worlds.iter_mut().filter(|(at, _)| *at == pending.to);
+            for (_, world) in at_home.filter(|(_, world)| !is_shown(world, &pending.command)) {
+                apply(&mut Arc::make_mut(world).pools, &pending.command);
             }
         }
-        expected
+        worlds
     }
 }
 
 /// Whether a snapshot shows what a command does. Undo and redo are what the desk makes of them.
 pub(super) fn is_shown(snapshot: &Snapshot, command: &Command) -> bool {
     match command {
-        Command::SetMode { backend, mode, .. } => snapshot.backend(backend).is_none_or(|b| b.mode == *mode),
+        Command::SetMode { backend, mode, then_down, .. } => {
+            snapshot.backend(backend).is_none_or(|b| b.mode == *mode || then_down.is_some() && b.mode == Mode::Down)
+        }
         Command::SetWeight { backend, weight } => {
             snapshot.backend(backend).is_none_or(|b| b.weight == weight.unwrap_or(b.configured_weight))
         }
@@ -39,8 +43,9 @@ fn pool<'a>(snapshot: &'a Snapshot, name: &str) -> Option<&'a PoolView> {
     snapshot.pools.iter().find(|pool| *pool.name == *name)
 }
 
-fn apply(snapshot: &mut Snapshot, command: &Command) {
-    let mut pools = snapshot.pools.iter_mut();
+/// Makes pools look as they will once the command is done.
+pub(super) fn apply(pools: &mut [PoolView], command: &Command) {
+    let mut pools = pools.iter_mut();
     match command {
         Command::SetStrategy { pool: name, strategy } => {
             if let Some(pool) = pools.find(|pool| pool.name == *name) {
@@ -86,7 +91,7 @@ mod tests {
     #[test]
     fn commands_count_before_they_are_seen() {
         let mut state = fixture::state(6);
-        let eligible = |state: &State| state.expected().pools[0].eligible();
+        let eligible = |state: &State| state.expected()[0].1.pools[0].eligible();
         press(&mut state, "d");
         assert_eq!((eligible(&state), state.live.pools[0].eligible()), (5, 6));
         press(&mut state, "j -");
@@ -94,7 +99,7 @@ mod tests {
         press(&mut state, "+ k u");
         assert_eq!(eligible(&state), 6);
         press(&mut state, "b j Enter");
-        assert_eq!(state.expected().pools[0].strategy.name(), "power_of_two");
+        assert_eq!(state.expected()[0].1.pools[0].strategy.name(), "power_of_two");
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
+use super::fleet::{Fleet, Link};
 use super::state::State;
 use super::update::{Effect, Msg, update};
 use crate::balance::backend::{BackendId, Eligibility, Mode, Verdict};
 use crate::balance::keel::Keel;
-use crate::balance::snapshot::{BackendView, Phase, PoolView, Snapshot, Traffic};
+use crate::balance::snapshot::{BackendView, Override, Phase, PoolView, Snapshot, Traffic};
 use crate::balance::strategy::StrategyKind;
 use crate::balance::totals::Totals;
 
@@ -85,6 +86,11 @@ pub(crate) fn set_mode(backend: &mut BackendView, mode: Mode) {
     };
 }
 
+/// What somebody has set, for a reason, until it is changed again.
+pub(crate) fn set_by(by: &str, reason: Option<&str>) -> Override {
+    Override { by: by.to_owned(), at_unix_ms: 0, reason: reason.map(Arc::from), until_unix_ms: None }
+}
+
 /// A dashboard that has seen one snapshot of a pool `web` with `n` backends; the first is selected.
 pub(crate) fn state(n: usize) -> State {
     let live = Arc::new(snapshot(vec![pool("web", n)]));
@@ -102,6 +108,7 @@ pub(crate) fn key(name: &str) -> KeyEvent {
         "Esc" => KeyCode::Esc,
         "Tab" => KeyCode::Tab,
         "Backspace" => KeyCode::Backspace,
+        "Space" => KeyCode::Char(' '),
         "Up" => KeyCode::Up,
         "Down" => KeyCode::Down,
         "End" => KeyCode::End,
@@ -119,5 +126,33 @@ pub(crate) fn press(state: &mut State, keys: &str) -> Vec<Effect> {
 pub(crate) fn change(state: &mut State, change: impl FnOnce(&mut Snapshot)) {
     let mut live = (*state.live).clone();
     change(&mut live);
-    assert_eq!(update(state, Msg::Snapshot(live.into()), state.now + 1_000), []);
+    assert_eq!(update(state, Msg::Snapshot { from: 0, snapshot: live.into() }, state.now + 1_000), []);
+}
+
+/// A dashboard attached to that many instances, `10.0.0.1:9900` and so on, each with a pool `web` of `n` backends.
+pub(crate) fn attached(instances: usize, n: usize) -> State {
+    let names = (1..=instances).map(|at| Arc::from(format!("10.0.0.{at}:9900")));
+    let mut state = State { fleet: Fleet::attached(names, 0), ..State::default() };
+    for from in 0..instances {
+        update(&mut state, Msg::Link { from, link: Link::Open }, 0);
+        let snapshot = Arc::new(snapshot(vec![pool("web", n)]));
+        update(&mut state, Msg::Snapshot { from, snapshot }, 0);
+    }
+    state
+}
+
+/// Shows a changed snapshot of one instance.
+pub(crate) fn change_at(state: &mut State, from: usize, change: impl FnOnce(&mut Snapshot)) {
+    let seen = state.fleet.members[from].snapshot.as_deref();
+    let mut live = seen.expect("an attached instance has figures").clone();
+    change(&mut live);
+    assert_eq!(update(state, Msg::Snapshot { from, snapshot: live.into() }, state.now), []);
+}
+
+/// Types a text, all at once.
+pub(crate) fn type_text(state: &mut State, text: &str) {
+    for c in text.chars() {
+        let key = KeyEvent::new(KeyCode::Char(c), KeyModifiers::NONE);
+        assert_eq!(update(state, Msg::Key(key), state.now), []);
+    }
 }

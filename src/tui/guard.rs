@@ -3,6 +3,9 @@
 //! What is harmless and can be undone is done at once. What cuts requests or halves the capacity is asked
 //! first. What leaves nobody to serve must be confirmed by typing the backend's name.
 
+use std::sync::Arc;
+
+use super::expect;
 use super::state::Choice;
 use crate::balance::backend::{BackendId, Mode, Verdict};
 use crate::balance::snapshot::{BackendView, PoolView, Snapshot};
@@ -12,12 +15,14 @@ use crate::command::Command;
 /// When no more than this part of the serving weight would be left, the operator is asked.
 const HALF: f64 = 0.5;
 
-/// What a command would do to the traffic of a pool. Shares are 0..=1.
+/// What commands would do to the traffic of a pool. Shares are 0..=1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Impact {
-    /// The backend it is about.
-    pub backend: BackendId,
-    /// Its requests in flight.
+    /// The backends that they are about.
+    pub backends: Vec<BackendId>,
+    /// How many instances they reach.
+    pub instances: usize,
+    /// Requests in flight at these backends.
     pub in_flight: u32,
     /// Backends that may take requests now.
     pub eligible: usize,
@@ -29,72 +34,157 @@ pub struct Impact {
     pub others: Option<(f64, f64)>,
 }
 
-/// What to do about a command.
+impl Impact {
+    /// What it is about, in words: `web/api-1`, `web/api-1 and 2 more`.
+    pub fn subject(&self) -> String {
+        match &self.backends[..] {
+            [] => String::new(),
+            [only] => only.to_string(),
+            [first, others @ ..] => format!("{first} and {} more", others.len()),
+        }
+    }
+
+    /// What is typed to confirm the worst: the backend's name or, of several, the pool's.
+    pub fn name(&self) -> &str {
+        match &self.backends[..] {
+            [] => "",
+            [only] => &only.backend,
+            [first, ..] => &first.pool,
+        }
+    }
+}
+
+/// What to do about a wish.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ruling {
+    /// Nothing to do, and why.
+    Pointless(String),
     /// Send it.
     Go,
     /// Ask, with these answers.
     Ask(Vec<Choice>),
     /// Have the backend's name typed, then send it with force.
     TypeName,
-    /// Nothing to do, and why.
-    Pointless(String),
 }
 
-/// Judges a command, and says what it would do if it is about one backend.
-pub fn judge(snapshot: &Snapshot, command: &Command) -> (Ruling, Option<Impact>) {
-    let (id, mode) = match command {
-        Command::SetMode { backend, mode, .. } => (backend, Some(*mode)),
-        Command::SetWeight { backend, .. } => (backend, None),
-        Command::SetStrategy { pool, strategy } => {
-            let found = snapshot.pools.iter().find(|p| p.name == *pool);
-            let same = found.filter(|p| p.strategy == strategy.unwrap_or(p.configured_strategy));
-            let pointless = |p: &PoolView| Ruling::Pointless(format!("{pool} uses {} already", p.strategy));
-            return (same.map_or(Ruling::Go, pointless), None);
+impl Ruling {
+    fn gravity(&self) -> usize {
+        match self {
+            Self::Pointless(_) => 0,
+            Self::Go => 1,
+            Self::Ask(choices) => 1 + choices.len(),
+            Self::TypeName => usize::MAX,
         }
-        Command::Undo | Command::Redo | Command::Reload => return (Ruling::Go, None),
+    }
+}
+
+/// Judges commands that are to be given together to every one of these instances, and says what they would do if they are
+/// about backends: the worst of any instance, and the requests in flight of all.
+pub fn judge(worlds: &[(usize, Arc<Snapshot>)], commands: &[Command]) -> (Ruling, Option<Impact>) {
+    let mut judged: Vec<_> = worlds.iter().map(|(_, world)| judge_one(world, commands)).collect();
+    let reached: Vec<_> = judged.iter().filter(|(ruling, _)| ruling.gravity() > 0).collect();
+    let instances = reached.len();
+    let in_flight = reached.iter().filter_map(|(_, impact)| Some(impact.as_ref()?.in_flight)).fold(0, u32::saturating_add);
+    // The first of the gravest.
+    let worst = judged.iter().enumerate().rev().max_by_key(|(_, (ruling, _))| ruling.gravity()).map(|(at, _)| at);
+    let Some(worst) = worst else { return (Ruling::Pointless("no instance can be reached".to_owned()), None) };
+    let (ruling, impact) = judged.swap_remove(worst);
+    (ruling, impact.map(|impact| Impact { instances, in_flight, ..impact }))
+}
+
+/// What there is to send: which command to which instance.
+pub fn reach(worlds: &[(usize, Arc<Snapshot>)], commands: &[Command]) -> Vec<(usize, Command)> {
+    let useful = |(at, world): &(usize, Arc<Snapshot>)| {
+        let commands: Vec<_> = commands.iter().filter(|command| pointless(world, command).is_none()).cloned().collect();
+        commands.into_iter().map(|command| (*at, command)).collect::<Vec<_>>()
     };
-    let found = snapshot.pools.iter().find(|p| p.name == id.pool);
-    let Some((pool, backend)) = found.and_then(|p| Some((p, p.backends.iter().find(|b| b.id == *id)?))) else {
-        return (Ruling::Pointless(format!("there is no backend {id} any more")), None);
-    };
-    let impact = impact(pool, backend, command);
-    let ruling = match mode {
-        Some(mode) if backend.mode == mode && (mode != Mode::Down || backend.in_flight == 0) => {
-            Ruling::Pointless(format!("{id} is {} already", doing(mode)))
-        }
-        Some(Mode::Down) if backend.mode == Mode::Down => Ruling::Ask(vec![Choice::Cancel, Choice::Cut]),
-        _ if impact.eligible > 0 && impact.eligible_after == 0 => Ruling::TypeName,
-        Some(Mode::Down) if backend.in_flight > 0 => Ruling::Ask(vec![Choice::Cancel, Choice::Finish, Choice::Cut]),
+    worlds.iter().flat_map(useful).collect()
+}
+
+fn judge_one(snapshot: &Snapshot, commands: &[Command]) -> (Ruling, Option<Impact>) {
+    let mut idle = None;
+    let mut useful = commands.to_vec();
+    useful.retain(|command| {
+        let why = pointless(snapshot, command);
+        let keep = why.is_none();
+        idle = idle.take().or(why);
+        keep
+    });
+    if useful.is_empty() {
+        return (Ruling::Pointless(idle.unwrap_or_default()), None);
+    }
+    let ids: Vec<&BackendId> = useful.iter().filter_map(subject).collect();
+    let pool = ids.first().and_then(|id| snapshot.pools.iter().find(|pool| pool.name == id.pool));
+    let Some(pool) = pool else { return (Ruling::Go, None) };
+    let impact = impact(pool, &useful);
+    let downs = || useful.iter().filter(|command| matches!(command, Command::SetMode { mode: Mode::Down, .. }));
+    let busy = downs().filter_map(subject).filter_map(|id| snapshot.backend(id)).any(|backend| backend.in_flight > 0);
+    let all_down = downs().filter_map(subject).all(|id| snapshot.backend(id).is_some_and(|b| b.mode == Mode::Down));
+    let ruling = match impact.eligible_after {
+        _ if busy && all_down && downs().count() == useful.len() => Ruling::Ask(vec![Choice::Cancel, Choice::Cut]),
+        0 if impact.eligible > 0 => Ruling::TypeName,
+        _ if busy => Ruling::Ask(vec![Choice::Cancel, Choice::Finish, Choice::Cut]),
         _ if impact.weight_left <= HALF => Ruling::Ask(vec![Choice::Cancel, Choice::Proceed]),
         _ => Ruling::Go,
     };
     (ruling, Some(impact))
 }
 
-fn impact(pool: &PoolView, backend: &BackendView, command: &Command) -> Impact {
-    let before: Vec<f64> = pool.backends.iter().map(|b| if serves(pool, b) { pull(pool, b, b.weight) } else { 0.0 }).collect();
-    let at = pool.backends.iter().position(|b| b.id == backend.id);
-    let changed = match command {
-        Command::SetMode { mode: Mode::Up, .. } if could_serve(backend) => pull(pool, backend, backend.weight),
-        Command::SetWeight { weight, .. } if serves(pool, backend) || backend.mode == Mode::Up && could_serve(backend) => {
-            pull(pool, backend, weight.unwrap_or(backend.configured_weight))
-        }
-        _ => 0.0,
-    };
-    let mut after = before.clone();
-    if let Some(at) = at {
-        after[at] = changed;
+/// The backend that a command is about.
+pub(super) fn subject(command: &Command) -> Option<&BackendId> {
+    match command {
+        Command::SetMode { backend, .. } | Command::SetWeight { backend, .. } => Some(backend),
+        Command::SetStrategy { .. } | Command::Undo | Command::Redo | Command::Reload => None,
     }
+}
+
+/// Why a command would change nothing, if so.
+fn pointless(snapshot: &Snapshot, command: &Command) -> Option<String> {
+    if let Some(id) = subject(command) {
+        let Some(backend) = snapshot.backend(id) else { return Some(format!("there is no backend {id} any more")) };
+        return match command {
+            Command::SetMode { mode: Mode::Drain, then_down: Some(_), .. } => {
+                let idle = backend.mode == Mode::Down || backend.drain.is_some_and(|drain| drain.then_down);
+                idle.then(|| format!("{id} goes down already"))
+            }
+            Command::SetMode { mode, .. } => {
+                let idle = backend.mode == *mode && (*mode != Mode::Down || backend.in_flight == 0);
+                idle.then(|| format!("{id} is {} already", doing(*mode)))
+            }
+            Command::SetWeight { weight, .. } => {
+                let weight = weight.unwrap_or(backend.configured_weight);
+                (backend.weight == weight).then(|| format!("{id} has weight {weight} already"))
+            }
+            _ => None,
+        };
+    }
+    let Command::SetStrategy { pool: name, strategy } = command else { return None };
+    let Some(pool) = snapshot.pools.iter().find(|pool| pool.name == *name) else {
+        return Some(format!("there is no pool {name} any more"));
+    };
+    (pool.strategy == strategy.unwrap_or(pool.configured_strategy)).then(|| format!("{name} uses {} already", pool.strategy))
+}
+
+fn impact(pool: &PoolView, commands: &[Command]) -> Impact {
+    let mut after = [pool.clone()];
+    for command in commands {
+        expect::apply(&mut after, command);
+    }
+    let pulls = |pool: &PoolView| -> Vec<f64> {
+        pool.backends.iter().map(|b| if serves(pool, b) { pull(pool, b, b.weight) } else { 0.0 }).collect()
+    };
+    let (before, after) = (pulls(pool), pulls(&after[0]));
     let (now, then) = (shares(pool, &before), shares(pool, &after));
-    let removed = at.is_some_and(|at| before[at] > 0.0 && after[at] == 0.0);
-    let others: Vec<usize> = (0..then.len()).filter(|i| Some(*i) != at && (now[*i] > 0.0 || then[*i] > 0.0)).collect();
+    let is_touched = |i: usize| commands.iter().filter_map(subject).any(|id| *id == pool.backends[i].id);
+    let touched: Vec<usize> = (0..before.len()).filter(|i| is_touched(*i)).collect();
+    let removed = touched.iter().any(|at| before[*at] > 0.0 && after[*at] == 0.0);
+    let others: Vec<usize> = (0..then.len()).filter(|i| !is_touched(*i) && (now[*i] > 0.0 || then[*i] > 0.0)).collect();
     let mean = |shares: &[f64]| others.iter().map(|i| shares[*i]).sum::<f64>() / others.len().max(1) as f64;
     let (mean_now, mean_then) = (mean(&now), mean(&then));
     Impact {
-        backend: backend.id.clone(),
-        in_flight: backend.in_flight,
+        backends: touched.iter().map(|at| pool.backends[*at].id.clone()).collect(),
+        instances: 1,
+        in_flight: touched.iter().map(|at| pool.backends[*at].in_flight).fold(0, u32::saturating_add),
         eligible: before.iter().filter(|w| **w > 0.0).count(),
         eligible_after: after.iter().filter(|w| **w > 0.0).count(),
         weight_left: if removed { (serving(pool, &after) / serving(pool, &before)).min(1.0) } else { 1.0 },
@@ -161,8 +251,12 @@ mod tests {
         Command::SetWeight { backend: BackendId::new("web", name), weight: Some(weight) }
     }
 
+    fn world(pool: PoolView) -> (usize, Arc<Snapshot>) {
+        (0, Arc::new(fixture::snapshot(vec![pool])))
+    }
+
     fn ruling(pool: PoolView, command: &Command) -> Ruling {
-        judge(&fixture::snapshot(vec![pool]), command).0
+        judge(&[world(pool)], std::slice::from_ref(command)).0
     }
 
     /// A pool from one letter per backend: `u`p, `d`raining, `x` down, `!` unhealthy, `b`ackup; a capital is busy.
@@ -237,7 +331,7 @@ mod tests {
     #[test]
     fn shares_of_the_others_are_told() {
         let told = |letters: &str, command: &Command| {
-            let impact = judge(&fixture::snapshot(vec![pool(letters)]), command).1.unwrap();
+            let impact = judge(&[world(pool(letters))], std::slice::from_ref(command)).1.unwrap();
             impact.others.map(|(now, then)| ((now * 100.0).round() as u32, (then * 100.0).round() as u32))
         };
         assert_eq!(told("uuuuu", &mode("api-5", Mode::Drain)), Some((20, 25)));
@@ -256,5 +350,35 @@ mod tests {
         assert!(matches!(ruling(pool("u"), &same), Ruling::Pointless(_)));
         let other = Command::SetStrategy { pool: "web".into(), strategy: Some(StrategyKind::Random) };
         assert_eq!(ruling(pool("u"), &other), Ruling::Go);
+    }
+
+    #[test]
+    fn several_backends_are_judged_by_what_is_left_of_all() {
+        let drains = |names: &[&str]| names.iter().map(|name| mode(name, Mode::Drain)).collect::<Vec<_>>();
+        let cases: [(&str, &[&str], Ruling); 5] = [
+            ("uuuuu", &["api-1", "api-2"], Ruling::Go),
+            ("uuuuu", &["api-1", "api-2", "api-3"], ASK()),
+            ("uuu", &["api-1", "api-2", "api-3"], Ruling::TypeName),
+            ("ddu", &["api-1", "api-2"], Ruling::Pointless("web/api-1 is draining already".to_owned())),
+            ("duuuu", &["api-1", "api-2"], Ruling::Go),
+        ];
+        for (letters, names, want) in cases {
+            assert_eq!(judge(&[world(pool(letters))], &drains(names)).0, want, "{letters} {names:?}");
+        }
+        let impact = judge(&[world(pool("UUuuu"))], &drains(&["api-1", "api-2"])).1.unwrap();
+        assert_eq!((impact.in_flight, impact.subject().as_str(), impact.name()), (14, "web/api-1 and 1 more", "web"));
+    }
+
+    #[test]
+    fn the_worst_instance_decides_and_only_those_are_reached_where_something_changes() {
+        let worlds = |letters: [&str; 3]| (0..).zip(letters).map(|(at, l)| (at, world(pool(l)).1)).collect::<Vec<_>>();
+        let drain = [mode("api-1", Mode::Drain)];
+        assert_eq!(judge(&worlds(["uuu", "uu", "uuu"]), &drain).0, ASK());
+        assert_eq!(judge(&worlds(["uuu", "Uxx", "uu"]), &drain).0, Ruling::TypeName);
+        let (ruling, impact) = judge(&worlds(["Uuu", "duu", "Uuu"]), &drain);
+        assert_eq!((ruling, impact.map(|i| (i.instances, i.in_flight))), (Ruling::Go, Some((2, 14))));
+        assert_eq!(reach(&worlds(["uuu", "duu", "uuu"]), &drain).iter().map(|(at, _)| *at).collect::<Vec<_>>(), [0, 2]);
+        assert!(matches!(judge(&worlds(["d", "d", "d"]), &drain).0, Ruling::Pointless(_)));
+        assert!(matches!(judge(&[], &drain).0, Ruling::Pointless(_)));
     }
 }

@@ -16,12 +16,18 @@ pub enum Action {
     Move(Step),
     /// Show the pool that many places on.
     Pool(isize),
-    /// Set the selected backend's mode.
+    /// Mark the selected backend.
+    Mark,
+    /// Set a mode.
     SetMode(Mode),
-    /// Change the selected backend's weight by one step.
+    /// Drain, and switch off once that is done.
+    DrainThenDown,
+    /// Change the weight by one step.
     Weight(i32),
     /// Go back to the configured weight.
     ConfiguredWeight,
+    /// Drop what an operator has set in place of the config.
+    AsConfigured,
     /// Open the strategy picker.
     PickStrategy,
     /// Edit the filter.
@@ -40,6 +46,18 @@ pub enum Action {
     Redo,
     /// Details of the selected backend; in a list, choose.
     Open,
+    /// Why the selected backend takes requests, or why not.
+    Why,
+    /// List whatever differs from the config.
+    Overrides,
+    /// The events on the whole screen.
+    Log,
+    /// Type a command.
+    Palette,
+    /// Copy what is selected.
+    Copy,
+    /// Show the next instance alone, or all.
+    Instance,
     /// Focus the panel that many places on.
     Panel(isize),
     /// Focus this panel.
@@ -82,14 +100,24 @@ pub enum Context {
     Backend,
     /// On the panels, with nothing on top.
     Panels,
+    /// On the panels and in the log: where lines are filtered.
+    Lists,
+    /// Where a backend or a list of overrides is at hand.
+    Dropping,
 }
 
 impl Context {
     fn holds(self, state: &State) -> bool {
         match (self, &state.overlay) {
             (Self::Any, _)
-            | (Self::Browse, Overlay::None | Overlay::Help { .. } | Overlay::Picker { .. } | Overlay::Details { .. }) => true,
-            (Self::Backend, Overlay::None | Overlay::Details { .. }) | (Self::Panels, Overlay::None) => !state.filter.editing,
+            | (Self::Lists, Overlay::None | Overlay::Log { .. })
+            | (Self::Dropping, Overlay::None | Overlay::Details { .. } | Overlay::Why { .. } | Overlay::Overrides { .. }) => true,
+            (Self::Browse, overlay) => {
+                !matches!(overlay, Overlay::Confirm(_) | Overlay::TypeName(_) | Overlay::Quit { .. } | Overlay::Palette(_))
+            }
+            (Self::Backend, Overlay::None | Overlay::Details { .. } | Overlay::Why { .. }) | (Self::Panels, Overlay::None) => {
+                !state.filter.editing
+            }
             _ => false,
         }
     }
@@ -122,6 +150,7 @@ impl fmt::Display for Key {
             f.write_str("Ctrl-")?;
         }
         match self.code {
+            KeyCode::Char(' ') => f.write_str("Space"),
             KeyCode::Char(c) => write!(f, "{c}"),
             KeyCode::F(n) => write!(f, "F{n}"),
             KeyCode::PageUp => f.write_str("PgUp"),
@@ -183,16 +212,17 @@ const PAGE: isize = 10;
 /// Every key, in the order of the help.
 pub const BINDINGS: &[Binding] = {
     use Action as A;
-    use Context::{Any, Backend, Browse, Panels};
+    use Context::{Any, Backend, Browse, Dropping, Lists, Panels};
     &[
-        Binding::new(&[ch('j'), key(KeyCode::Down)], A::Move(Step::Lines(1)), Browse, "next line").footer(8, "move"),
-        Binding::new(&[ch('k'), key(KeyCode::Up)], A::Move(Step::Lines(-1)), Browse, "previous line").footer(8, "move"),
+        Binding::new(&[ch('j'), key(KeyCode::Down)], A::Move(Step::Lines(1)), Browse, "next line").footer(9, "move"),
+        Binding::new(&[ch('k'), key(KeyCode::Up)], A::Move(Step::Lines(-1)), Browse, "previous line").footer(9, "move"),
         Binding::new(&[ch('g'), key(KeyCode::Home)], A::Move(Step::First), Browse, "first line"),
         Binding::new(&[ch('G'), key(KeyCode::End)], A::Move(Step::Last), Browse, "last line"),
         Binding::new(&[key(KeyCode::PageDown), ctrl('d')], A::Move(Step::Lines(PAGE)), Browse, "ten lines down"),
         Binding::new(&[key(KeyCode::PageUp), ctrl('u')], A::Move(Step::Lines(-PAGE)), Browse, "ten lines up"),
-        Binding::new(&[ch('h'), key(KeyCode::Left)], A::Pool(-1), Panels, "previous pool").footer(9, "pool").when(several_pools),
-        Binding::new(&[ch('l'), key(KeyCode::Right)], A::Pool(1), Panels, "next pool").footer(9, "pool").when(several_pools),
+        Binding::new(&[ch('h'), key(KeyCode::Left)], A::Pool(-1), Panels, "previous pool").footer(10, "pool").when(several_pools),
+        Binding::new(&[ch('l'), key(KeyCode::Right)], A::Pool(1), Panels, "next pool").footer(10, "pool").when(several_pools),
+        Binding::new(&[ch(' ')], A::Mark, Panels, "mark; the keys below then act on all that are marked"),
         Binding::new(&[ch('u')], A::SetMode(Mode::Up), Backend, "up: takes requests").footer(1, "mode").when(backend),
         Binding::new(&[ch('d')], A::SetMode(Mode::Drain), Backend, "drain: no new requests, running ones finish")
             .footer(1, "mode")
@@ -200,31 +230,46 @@ pub const BINDINGS: &[Binding] = {
         Binding::new(&[ch('x')], A::SetMode(Mode::Down), Backend, "down: off; asks whether running requests are cut")
             .footer(1, "mode")
             .when(backend),
+        Binding::new(&[ch('D')], A::DrainThenDown, Backend, "drain, then down once nothing is in flight").when(backend),
         Binding::new(&[ch('+')], A::Weight(1), Backend, "one more weight").footer(2, "weight").when(backend),
         Binding::new(&[ch('-')], A::Weight(-1), Backend, "one less weight").footer(2, "weight").when(backend),
         Binding::new(&[ch('=')], A::ConfiguredWeight, Backend, "back to the configured weight").when(backend),
+        Binding::new(&[ch('C')], A::AsConfigured, Dropping, "back to what the config says: drops overrides").when(writable),
         Binding::new(&[ch('b')], A::PickStrategy, Panels, "pick the pool's strategy").footer(3, "strategy").when(writable),
         Binding::new(&[ch('z')], A::Undo, Backend, "undo the last change").footer(4, "undo").when(writable),
         Binding::new(&[ch('Z')], A::Redo, Backend, "redo it").when(writable),
         Binding::new(&[key(KeyCode::Enter)], A::Open, Browse, "details of the backend; in a list: choose").footer(6, "details"),
-        Binding::new(&[ch('/')], A::Filter, Panels, "filter: words in name, address or state; !word excludes")
-            .footer(5, "filter"),
-        Binding::new(&[ch('s')], A::Sort, Panels, "sort by the next column").footer(10, "sort"),
+        Binding::new(&[ch('w')], A::Why, Backend, "why it takes requests, or why not").footer(6, "why").when(subject),
+        Binding::new(&[ch('O')], A::Overrides, Panels, "overrides: whatever differs from the config"),
+        Binding::new(&[ch(':')], A::Palette, Backend, "type a command: drain web/a for 10m because deploy").footer(7, "command"),
+        Binding::new(&[ch('/')], A::Filter, Lists, "filter: words in name, address or state; !word excludes").footer(5, "filter"),
+        Binding::new(&[ch('s')], A::Sort, Panels, "sort by the next column").footer(11, "sort"),
         Binding::new(&[ch('S')], A::ReverseSort, Panels, "sort the other way round"),
-        Binding::new(&[ch('!')], A::ProblemsFirst, Panels, "backends in trouble first").footer(11, "problems"),
-        Binding::new(&[ch('p')], A::Freeze, Panels, "freeze the display; traffic goes on").footer(7, "freeze"),
-        Binding::new(&[ch('[')], A::Window(-1), Panels, "shorter window").footer(12, "window"),
-        Binding::new(&[ch(']')], A::Window(1), Panels, "longer window").footer(12, "window"),
-        Binding::new(&[key(KeyCode::Tab)], A::Panel(1), Panels, "next panel").footer(13, "panel"),
+        Binding::new(&[ch('!')], A::ProblemsFirst, Panels, "backends in trouble first").footer(12, "problems"),
+        Binding::new(&[ch('p')], A::Freeze, Panels, "freeze the display; traffic goes on").footer(8, "freeze"),
+        Binding::new(&[ch('[')], A::Window(-1), Panels, "shorter window").footer(13, "window"),
+        Binding::new(&[ch(']')], A::Window(1), Panels, "longer window").footer(13, "window"),
+        Binding::new(&[key(KeyCode::Tab)], A::Panel(1), Panels, "next panel").footer(14, "panel"),
         Binding::new(&[key(KeyCode::BackTab)], A::Panel(-1), Panels, "previous panel"),
         Binding::new(&[ch('1')], A::ShowPanel(Panel::Backends), Panels, "backends"),
         Binding::new(&[ch('2')], A::ShowPanel(Panel::Distribution), Panels, "distribution"),
         Binding::new(&[ch('3')], A::ShowPanel(Panel::Throughput), Panels, "throughput and latency"),
         Binding::new(&[ch('4')], A::ShowPanel(Panel::Events), Panels, "events"),
+        Binding::new(&[ch('i')], A::Instance, Panels, "the next instance alone, or all (attached to several)")
+            .footer(4, "instance")
+            .when(several_instances),
+        Binding::new(&[ch('L')], A::Log, Panels, "log: the events on the whole screen"),
+        Binding::new(&[ch('y')], A::Copy, Browse, "copy what is selected to the terminal's clipboard"),
         Binding::new(&[ch('?'), key(KeyCode::F(1))], A::Help, Browse, "keys and glossary").footer(0, "help"),
         Binding::new(&[key(KeyCode::Esc)], A::Leave, Any, "leave whatever is open, never the program"),
-        Binding::new(&[ch('q')], A::Quit, Browse, "close; on the panels: quit, asks while traffic flows").footer(14, "quit"),
-        Binding::new(&[ctrl('c')], A::Interrupt, Any, "drain and exit; again: cut what is left"),
+        Binding::new(
+            &[ch('q')],
+            A::Quit,
+            Browse,
+            "close; on the panels: quit, asks while traffic flows (attached: leave, and all goes on)",
+        )
+        .footer(15, "quit"),
+        Binding::new(&[ctrl('c')], A::Interrupt, Any, "drain and exit; again: cut what is left (attached: leave)"),
         Binding::new(&[ctrl('z')], A::Suspend, Any, "refused: it would freeze the proxy"),
         Binding::new(&[ctrl('l')], A::Repaint, Any, "repaint the screen"),
     ]
@@ -233,7 +278,7 @@ pub const BINDINGS: &[Binding] = {
 /// The binding that a key has now.
 pub fn find(state: &State, event: KeyEvent) -> Option<&'static Binding> {
     let key = Key::of(event)?;
-    let typed = state.filter.editing && key.is_character();
+    let typed = state.is_typing() && key.is_character();
     BINDINGS.iter().find(|b| b.keys.contains(&key) && b.context.holds(state) && (b.context == Context::Any || !typed))
 }
 
@@ -273,8 +318,11 @@ fn label_on(overlay: &Overlay, action: Action, label: &'static str) -> Option<&'
         (Overlay::None, _) => Some(label),
         (_, Action::Quit) | (Overlay::Help { .. }, Action::Help) => Some("close"),
         (Overlay::Picker { .. }, Action::Open) => Some("apply"),
-        (_, Action::Open) => None,
-        (Overlay::Help { .. } | Overlay::Details { .. }, Action::Move(_)) => Some("scroll"),
+        (Overlay::Overrides { .. }, Action::Open) => Some("go there"),
+        (_, Action::Open) | (Overlay::Why { .. }, Action::Why) => None,
+        (Overlay::Help { .. } | Overlay::Details { .. } | Overlay::Why { .. } | Overlay::Log { .. }, Action::Move(_)) => {
+            Some("scroll")
+        }
         _ => Some(label),
     }
 }
@@ -284,17 +332,31 @@ pub fn help() -> impl ExactSizeIterator<Item = (String, &'static str)> {
     BINDINGS.iter().map(|b| (b.keys.iter().map(Key::to_string).collect::<Vec<_>>().join(" "), b.help))
 }
 
-fn writable(state: &State) -> Result<(), &'static str> {
-    if state.read_only { Err("this dashboard was started with --read-only") } else { Ok(()) }
+pub(super) fn writable(state: &State) -> Result<(), &'static str> {
+    if state.read_only {
+        Err("this dashboard was started with --read-only")
+    } else if state.fleet.stale_since().is_some() {
+        Err("nobody answers: what is shown is old, and nothing can be changed")
+    } else {
+        Ok(())
+    }
 }
 
 fn backend(state: &State) -> Result<(), &'static str> {
     writable(state)?;
-    match (state.target(), &state.selected) {
-        (Some(_), _) => Ok(()),
-        (None, Some(_)) => Err("the selected backend is hidden by the filter"),
-        (None, None) => Err("no backend is selected"),
+    match (state.targets().is_empty(), &state.selected) {
+        (false, _) => Ok(()),
+        (true, Some(_)) => Err("the selected backend is hidden by the filter"),
+        (true, None) => Err("no backend is selected"),
     }
+}
+
+fn subject(state: &State) -> Result<(), &'static str> {
+    if state.subject().is_some() { Ok(()) } else { Err("no backend is selected") }
+}
+
+fn several_instances(state: &State) -> Result<(), &'static str> {
+    if state.fleet.is_plural() { Ok(()) } else { Err("there is only one instance") }
 }
 
 fn several_pools(state: &State) -> Result<(), &'static str> {

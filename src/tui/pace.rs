@@ -28,15 +28,25 @@ pub(super) enum Urgency {
 /// How soon a message wants to be seen, judged before it is taken in.
 pub(super) fn urgency(state: &State, msg: &Msg) -> Urgency {
     match msg {
-        Msg::Key(_) | Msg::Paste(_) | Msg::Resize(..) | Msg::Answered { .. } | Msg::Resumed | Msg::Hangup | Msg::Finished => {
-            Urgency::Now
-        }
+        Msg::Key(_)
+        | Msg::Paste(_)
+        | Msg::Resize(..)
+        | Msg::Link { .. }
+        | Msg::Answered { .. }
+        | Msg::Resumed
+        | Msg::Hangup
+        | Msg::Finished => Urgency::Now,
         Msg::Draining(_) if state.drain_until.is_none() => Urgency::Now,
-        Msg::Snapshot(new) if same_figures(&state.live, new) => Urgency::Whenever,
-        Msg::Snapshot(_) | Msg::Event(_) if state.frozen.is_some() || state.unfocused => Urgency::Whenever,
-        Msg::Snapshot(_) | Msg::Event(_) | Msg::Dropped(_) | Msg::Slow(_) | Msg::Focus(_) => Urgency::Soon,
+        Msg::Snapshot { from, snapshot } if same_figures(known(state, *from), snapshot) => Urgency::Whenever,
+        Msg::Snapshot { .. } | Msg::Event { .. } if state.frozen.is_some() || state.unfocused => Urgency::Whenever,
+        Msg::Snapshot { .. } | Msg::Event { .. } | Msg::Dropped(_) | Msg::Slow(_) | Msg::Focus(_) => Urgency::Soon,
         Msg::Draining(_) | Msg::Tick => Urgency::Whenever,
     }
+}
+
+/// The figures of an instance that are known already.
+fn known(state: &State, from: usize) -> &Snapshot {
+    state.fleet.members.get(from).and_then(|member| member.snapshot.as_deref()).unwrap_or(&state.live)
 }
 
 /// Whether nothing has happened between two snapshots but time.
@@ -150,7 +160,7 @@ mod tests {
             live.uptime_ms += 250;
             live.at_unix_ms += 250;
             change(&mut live);
-            Msg::Snapshot(Arc::new(live))
+            Msg::Snapshot { from: 0, snapshot: Arc::new(live) }
         };
         assert_eq!(urgency(&state, &later(|_| {})), Urgency::Whenever);
         let busy = || later(|live| live.pools[0].backends[2].in_flight = 1);

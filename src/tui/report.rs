@@ -133,7 +133,7 @@ mod tests {
                 in_flight: seq as u32,
                 cut: false,
             };
-            state.events.push(&Stamped { seq, at_unix_ms: seq * 1000, event });
+            state.events.push(0, &Stamped { seq, at_unix_ms: seq * 1000, event });
         }
         let want = "\
 evenkeel 0.1.0, up 3 h 14 min: 400 requests, 7 answered by itself

@@ -2,25 +2,34 @@
 //!
 //! Backends and pools are remembered by name, never by row: rows move while one looks at them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
+use super::errand::Errand;
 use super::events::{EventRing, Line, Marker};
+use super::fleet::Fleet;
 use super::guard::Impact;
+use super::merge::Odds;
+use super::palette::Palette;
 use super::rows::{Sort, matches};
 use crate::balance::Millis;
 use crate::balance::backend::BackendId;
 use crate::balance::snapshot::{BackendView, HISTORY, PoolView, Snapshot};
 use crate::balance::strategy::StrategyKind;
-use crate::command::Command;
+use crate::command::{Command, Terms};
 use crate::event::Severity;
 
 /// Everything the view may look at.
 #[derive(Debug)]
 pub struct State {
-    /// The newest snapshot. Guards judge by it, also while the display is frozen.
+    /// The instances that are looked at.
+    pub fleet: Fleet,
+    /// How things are now: the newest snapshot, or what the newest ones of several instances come to.
     pub live: Arc<Snapshot>,
+    /// What the instances do not agree about.
+    pub odds: Odds,
     /// The time of the last message: the view's only clock, on the scale of [`crate::clock::now`].
     pub now: Millis,
     /// Set while the display is frozen.
@@ -33,6 +42,8 @@ pub struct State {
     pub pool: Option<Arc<str>>,
     /// The backend that keys act on.
     pub selected: Option<BackendId>,
+    /// Backends of the pool shown that keys act on instead, if there are any.
+    pub marked: BTreeSet<BackendId>,
     /// Order of the rows.
     pub sort: Sort,
     /// Which rows are shown.
@@ -49,6 +60,10 @@ pub struct State {
     pub toast: Option<Toast>,
     /// Commands on their way.
     pub pending: Vec<Pending>,
+    /// What has been asked for and is not answered yet.
+    pub errands: Vec<Errand>,
+    /// Lines given to the palette, the newest last.
+    pub typed: Vec<String>,
     /// Set while evenkeel drains: when what is left is cut.
     pub drain_until: Option<Millis>,
     /// Milliseconds that requests may take to finish when evenkeel stops.
@@ -143,6 +158,27 @@ pub enum Overlay {
         /// Lines scrolled past.
         scroll: usize,
     },
+    /// Why a backend takes requests, or why not.
+    Why {
+        /// Which.
+        backend: BackendId,
+        /// Lines scrolled past.
+        scroll: usize,
+    },
+    /// Whatever differs from the config.
+    Overrides {
+        /// Index of the line under the cursor.
+        at: usize,
+    },
+    /// The events on the whole screen.
+    Log {
+        /// Sequence number of the lowest line shown; `None` follows the newest.
+        at: Option<u64>,
+        /// Which lines are shown.
+        filter: Filter,
+    },
+    /// A line to type commands on.
+    Palette(Palette),
     /// A question before something that cuts work or capacity.
     Confirm(Confirm),
     /// A question that is answered by typing the backend's name.
@@ -154,11 +190,32 @@ pub enum Overlay {
     },
 }
 
+/// What the operator wants: a command, or several that belong together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wish {
+    /// What to do. All about one pool.
+    pub commands: Vec<Command>,
+    /// For how long, and why.
+    pub terms: Terms,
+}
+
+impl From<Vec<Command>> for Wish {
+    fn from(commands: Vec<Command>) -> Self {
+        Self { commands, terms: Terms::default() }
+    }
+}
+
+impl From<Command> for Wish {
+    fn from(command: Command) -> Self {
+        vec![command].into()
+    }
+}
+
 /// A question with a few answers.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Confirm {
     /// What was asked for; `choices` may vary it.
-    pub command: Command,
+    pub wish: Wish,
     /// What it would do now; computed anew with every snapshot.
     pub impact: Impact,
     /// The answers; the first is always [`Choice::Cancel`].
@@ -204,11 +261,11 @@ impl Choice {
     }
 }
 
-/// Asks for the name of the backend, because nobody would be left to serve.
+/// Asks for the name of the backend (or, of several, of the pool), because nobody would be left to serve.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TypeName {
     /// What is sent (with force) once the name is right.
-    pub command: Command,
+    pub wish: Wish,
     /// What it would do now.
     pub impact: Impact,
     /// Typed so far.
@@ -233,10 +290,10 @@ pub struct Toast {
 pub struct Pending {
     /// Ties the answer to the command.
     pub token: u64,
+    /// To which instance it was sent.
+    pub to: usize,
     /// What was sent.
     pub command: Command,
-    /// What to say once it is done; `None` says the desk's own words.
-    pub done: Option<String>,
     /// When it was done, if only a snapshot is missing to show it.
     pub answered: Option<Millis>,
 }
@@ -244,13 +301,16 @@ pub struct Pending {
 impl Default for State {
     fn default() -> Self {
         Self {
+            fleet: Fleet::default(),
             live: Arc::default(),
+            odds: Odds::default(),
             now: 0,
             frozen: None,
             events: EventRing::default(),
             events_at: None,
             pool: None,
             selected: None,
+            marked: BTreeSet::new(),
             sort: Sort::default(),
             filter: Filter::default(),
             window: 0,
@@ -259,6 +319,8 @@ impl Default for State {
             overlay: Overlay::None,
             toast: None,
             pending: Vec::new(),
+            errands: Vec::new(),
+            typed: Vec::new(),
             drain_until: None,
             grace: 0,
             dropped: 0,
@@ -291,10 +353,45 @@ impl State {
         matches(backend, &self.filter.text).then_some(backend)
     }
 
+    /// The backends that keys act on: the marked ones on the screen, or else the selected one.
+    pub fn targets(&self) -> Vec<BackendId> {
+        let backends = self.pool().map_or(&[][..], |pool| &pool.backends);
+        let shown = backends.iter().filter(|backend| matches(backend, &self.filter.text));
+        let marked: Vec<_> = shown.map(|backend| &backend.id).filter(|id| self.marked.contains(id)).cloned().collect();
+        if marked.is_empty() { self.target().map(|backend| backend.id.clone()).into_iter().collect() } else { marked }
+    }
+
+    /// The backend that what lies on top is about, or else the selected one.
+    pub fn subject(&self) -> Option<&BackendView> {
+        let id = match &self.overlay {
+            Overlay::Details { backend, .. } | Overlay::Why { backend, .. } => backend,
+            _ => self.selected.as_ref()?,
+        };
+        self.shown().backend(id)
+    }
+
     /// The event lines to draw, oldest first; the last one is the lowest on the screen.
     pub fn lines(&self) -> impl DoubleEndedIterator<Item = &Line> {
         let newest = self.frozen.as_ref().map_or(u64::MAX, |frozen| frozen.seq);
         self.events.up_to(self.events_at.unwrap_or(newest).min(newest))
+    }
+
+    /// The event lines that match the log's filter, oldest first.
+    pub fn log(&self) -> impl DoubleEndedIterator<Item = &Line> {
+        let filter = match &self.overlay {
+            Overlay::Log { filter, .. } => filter.text.to_lowercase(),
+            _ => String::new(),
+        };
+        self.events.iter().filter(move |line| line.matches(&filter))
+    }
+
+    /// Whether characters go into a text.
+    pub fn is_typing(&self) -> bool {
+        match &self.overlay {
+            Overlay::Palette(_) => true,
+            Overlay::Log { filter, .. } => filter.editing,
+            _ => self.filter.editing,
+        }
     }
 
     /// Event lines that are newer than the lowest one shown.
@@ -324,7 +421,7 @@ impl State {
 
     /// Requests in flight over all pools, now.
     pub fn in_flight(&self) -> u32 {
-        self.live.pools.iter().map(|pool| pool.in_flight).sum()
+        self.live.pools.iter().map(|pool| pool.in_flight).fold(0, u32::saturating_add)
     }
 
     /// Finished requests per second over all pools, over the last 5 s.

@@ -103,6 +103,11 @@ impl Screen {
         write_whole(&self.tty, &whole)
     }
 
+    /// Sends a sequence that draws nothing.
+    pub(super) fn say(&mut self, sequence: &str) -> io::Result<()> {
+        write_whole(&self.tty, sequence.as_bytes())
+    }
+
     /// Follows a change of size.
     pub(super) fn resize(&mut self, columns: u16, rows: u16) -> io::Result<()> {
         self.terminal.resize(Rect::new(0, 0, columns, rows))

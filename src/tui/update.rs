@@ -7,13 +7,15 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use super::act::act;
 use super::ask;
 use super::expect::is_shown;
+use super::fleet::Link;
 use super::keymap;
+use super::palette;
 use super::rows::rows;
 use super::state::{Overlay, State, Toast};
 use crate::balance::Millis;
 use crate::balance::backend::BackendId;
 use crate::balance::snapshot::Snapshot;
-use crate::command::{Applied, Command, CommandError};
+use crate::command::{Applied, Command, Terms};
 use crate::event::{Severity, Stamped};
 
 /// How long a passing message stays.
@@ -36,17 +38,34 @@ pub enum Msg {
     /// The terminal has become slow, or is no longer.
     Slow(bool),
     /// How things are now.
-    Snapshot(Arc<Snapshot>),
+    Snapshot {
+        /// At which instance.
+        from: usize,
+        /// How they are.
+        snapshot: Arc<Snapshot>,
+    },
+    /// An instance answers, or does not any more.
+    Link {
+        /// Which.
+        from: usize,
+        /// Whether it answers.
+        link: Link,
+    },
     /// What happened.
-    Event(Arc<Stamped>),
+    Event {
+        /// At which instance.
+        from: usize,
+        /// What it was.
+        event: Arc<Stamped>,
+    },
     /// That many events were lost on the way here.
     Dropped(u64),
-    /// The desk has answered a command.
+    /// A command has been answered.
     Answered {
-        /// Of which command.
+        /// Which.
         token: u64,
-        /// What it did, or why not.
-        result: Result<Applied, CommandError>,
+        /// What it did, or why not, in words.
+        result: Result<Applied, String>,
     },
     /// evenkeel drains; milliseconds until what is left is cut.
     Draining(Millis),
@@ -63,12 +82,16 @@ pub enum Msg {
 /// Something to do outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Send a command to the desk.
+    /// Send a command to an instance.
     Send {
         /// To be given back with the answer.
         token: u64,
+        /// Which instance.
+        to: usize,
         /// What to do.
         command: Command,
+        /// For how long, and why.
+        terms: Terms,
         /// Do it even if nobody is left to serve.
         force: bool,
     },
@@ -76,6 +99,8 @@ pub enum Effect {
     Drain(&'static str),
     /// Cut what is left.
     Cut,
+    /// Have the terminal copy this.
+    Copy(String),
     /// Draw everything anew.
     Repaint,
     /// Leave the terminal.
@@ -87,7 +112,7 @@ pub enum Effect {
 pub enum Exit {
     /// evenkeel is done.
     Finished,
-    /// The operator has quit while there was no traffic. The drain has begun.
+    /// The operator has quit: while there was no traffic, and the drain has begun; or a dashboard that is only attached.
     Quit,
     /// The terminal is gone.
     TerminalGone,
@@ -107,9 +132,12 @@ pub fn update(state: &mut State, msg: Msg, now: Millis) -> Vec<Effect> {
         Msg::Resize(columns, rows) => state.size = (columns, rows),
         Msg::Focus(focus) => state.unfocused = !focus,
         Msg::Slow(slow) => state.slow_tty = slow,
-        Msg::Snapshot(snapshot) => look(state, snapshot),
-        Msg::Event(stamped) => {
-            state.events.push(&stamped);
+        Msg::Snapshot { from, snapshot } => look(state, from, snapshot),
+        Msg::Link { from, link } => relink(state, from, link),
+        Msg::Event { from, event } => {
+            // Each instance counts its own events; the lines on this screen have numbers of their own.
+            let seq = state.events.newest() + 1;
+            state.events.push(from, &Stamped { seq, ..(*event).clone() });
             let oldest = state.events.iter().next().map_or(0, |line| line.seq);
             state.events_at = state.events_at.map(|at| at.max(oldest));
         }
@@ -152,16 +180,25 @@ fn press(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     if ask::armed_at(&state.overlay).is_some() {
         return ask::answer(state, key);
     }
-    if state.filter.editing {
+    if matches!(state.overlay, Overlay::Palette(_)) {
+        return palette::press(state, key);
+    }
+    if state.is_typing() {
         edit_filter(state, key);
     }
     Vec::new()
 }
 
-/// Keys that go into the filter's text. Enter and Esc are in the table.
+/// Keys that go into a filter's text. Enter and Esc are in the table.
 fn edit_filter(state: &mut State, key: KeyEvent) {
-    if edit(&mut state.filter.text, key) {
-        select_visible(state);
+    let Overlay::Log { at, filter } = &mut state.overlay else {
+        if edit(&mut state.filter.text, key) {
+            select_visible(state);
+        }
+        return;
+    };
+    if edit(&mut filter.text, key) {
+        *at = None;
     }
 }
 
@@ -177,26 +214,60 @@ pub(super) fn edit(text: &mut String, key: KeyEvent) -> bool {
 }
 
 fn paste(state: &mut State, text: &str) {
-    if state.filter.editing {
-        state.filter.text.extend(text.chars().filter(|c| !c.is_control()));
-        select_visible(state);
+    let plain = text.chars().filter(|c| !c.is_control());
+    match &mut state.overlay {
+        Overlay::Palette(palette) => palette.paste(plain),
+        Overlay::Log { filter, .. } if filter.editing => filter.text.extend(plain),
+        _ if state.filter.editing => {
+            state.filter.text.extend(plain);
+            select_visible(state);
+        }
+        _ => {}
     }
 }
 
-/// Takes in how things are now.
-fn look(state: &mut State, snapshot: Arc<Snapshot>) {
+/// Takes in how things are now at an instance.
+fn look(state: &mut State, from: usize, snapshot: Arc<Snapshot>) {
     let before = state.expected();
     let overdue = |answered: Millis| answered + SETTLING <= state.now;
+    let settled = |command: &Command, answered: Millis| overdue(answered) || is_shown(&snapshot, command);
     state
         .pending
-        .retain(|pending| pending.answered.is_none_or(|answered| !overdue(answered) && !is_shown(&snapshot, &pending.command)));
-    state.live = snapshot;
-    ask::reconsider(state, &before);
+        .retain(|pending| pending.to != from || pending.answered.is_none_or(|answered| !settled(&pending.command, answered)));
+    if let Some(member) = state.fleet.members.get_mut(from) {
+        (member.snapshot, member.seen_at) = (Some(snapshot), state.now);
+        state.gather();
+    } else {
+        state.live = snapshot;
+    }
+    settle(state, &before);
+}
+
+/// An instance answers, or does not any more.
+fn relink(state: &mut State, from: usize, link: Link) {
+    let before = state.expected();
+    let Some(member) = state.fleet.members.get_mut(from) else { return };
+    let (was, label) = (std::mem::replace(&mut member.link, link.clone()), state.fleet.label(from));
+    match (was, link) {
+        (Link::Open, Link::Lost(why)) => state.say(Severity::Error, format!("{label} is gone: {why}")),
+        (Link::Lost(_), Link::Open) => state.say(Severity::Info, format!("{label} is back")),
+        _ => {}
+    }
+    state.gather();
+    settle(state, &before);
+}
+
+/// Sees to what a new look at things brings with it.
+fn settle(state: &mut State, before: &[(usize, Arc<Snapshot>)]) {
+    ask::reconsider(state, before);
     let gone = |id: &BackendId| state.live.backend(id).is_none();
-    if matches!(&state.overlay, Overlay::Details { backend, .. } if gone(backend)) {
+    if matches!(&state.overlay, Overlay::Details { backend, .. } | Overlay::Why { backend, .. } if gone(backend)) {
         state.overlay = Overlay::None;
     }
-    if state.selected.as_ref().is_none_or(gone) {
+    let marked = state.marked.iter().filter(|id| !gone(id)).cloned().collect();
+    let lost = state.selected.as_ref().is_none_or(gone);
+    state.marked = marked;
+    if lost {
         state.selected = None;
         select_visible(state);
     }
@@ -211,23 +282,18 @@ pub(super) fn select_visible(state: &mut State) {
     }
 }
 
-fn answered(state: &mut State, token: u64, result: Result<Applied, CommandError>) {
+fn answered(state: &mut State, token: u64, result: Result<Applied, String>) {
     let Some(at) = state.pending.iter().position(|pending| pending.token == token) else { return };
-    match result {
-        Ok(applied) => {
-            let pending = &mut state.pending[at];
-            pending.answered = Some(state.now);
-            let text = match pending.command {
-                Command::Undo => format!("undone: {applied}"),
-                Command::Redo => format!("redone: {applied}"),
-                _ => pending.done.take().unwrap_or(applied),
-            };
-            state.say(Severity::Operator, text);
-        }
-        Err(refusal) => {
-            state.pending.remove(at);
-            state.say(Severity::Error, refusal.to_string());
-        }
+    let (to, command) = (state.pending[at].to, state.pending[at].command.clone());
+    if result.is_ok() {
+        state.pending[at].answered = Some(state.now);
+    } else {
+        state.pending.remove(at);
+    }
+    let Some(at) = state.errands.iter().position(|errand| errand.open.contains(&token)) else { return };
+    if state.errands[at].answer(token, to, command, result) {
+        let (severity, text) = state.errands.remove(at).outcome(&state.fleet);
+        state.say(severity, text);
     }
 }
 
@@ -237,9 +303,10 @@ mod tests {
     use crate::balance::backend::BackendId;
     use crate::tui::fixture::{self, change, press};
 
-    fn answer(state: &mut State, token: u64, result: Result<&str, CommandError>) {
+    fn answer(state: &mut State, token: u64, result: Result<&str, &str>) {
         let now = state.now + 50;
-        let effects = update(state, Msg::Answered { token, result: result.map(str::to_owned) }, now);
+        let result = result.map(str::to_owned).map_err(str::to_owned);
+        let effects = update(state, Msg::Answered { token, result }, now);
         assert_eq!(effects, []);
     }
 
@@ -254,11 +321,11 @@ mod tests {
         assert_eq!(state.toast.as_ref().unwrap().text, "web/api-1 draining, others 20 -> 25 % (z undo)");
         let old = state.live.clone();
         let now = state.now + 100;
-        update(&mut state, Msg::Snapshot(old), now);
+        update(&mut state, Msg::Snapshot { from: 0, snapshot: old }, now);
         assert!(state.is_pending(&id), "a snapshot from before the answer");
         let mut new = (*state.live).clone();
         fixture::set_mode(&mut new.pools[0].backends[0], crate::balance::backend::Mode::Drain);
-        update(&mut state, Msg::Snapshot(new.into()), now + 100);
+        update(&mut state, Msg::Snapshot { from: 0, snapshot: new.into() }, now + 100);
         assert!(!state.is_pending(&id));
     }
 
@@ -275,7 +342,7 @@ mod tests {
     fn a_refusal_is_told_and_nothing_is_pending() {
         let mut state = fixture::state(5);
         press(&mut state, "z");
-        answer(&mut state, 1, Err(CommandError::Nothing("undo")));
+        answer(&mut state, 1, Err("nothing to undo"));
         let toast = state.toast.clone().unwrap();
         assert_eq!((toast.text.as_str(), toast.severity), ("nothing to undo", Severity::Error));
         assert!(state.pending.is_empty());
@@ -323,5 +390,41 @@ mod tests {
         assert_eq!(update(&mut state, Msg::Hangup, 1), [Effect::Leave(Exit::TerminalGone)]);
         assert_eq!(update(&mut state, Msg::Finished, 1), [Effect::Leave(Exit::Finished)]);
         assert_eq!(update(&mut state, Msg::Resumed, 1), [Effect::Repaint]);
+    }
+
+    #[test]
+    fn one_key_reaches_every_instance_and_each_result_is_told() {
+        let mut state = fixture::attached(2, 5);
+        let effects = press(&mut state, "d");
+        let to: Vec<_> = effects.iter().map(|e| if let Effect::Send { to, .. } = e { *to } else { usize::MAX }).collect();
+        assert_eq!(to, [0, 1]);
+        answer(&mut state, 1, Ok("web/api-1 up -> drain"));
+        assert_eq!(state.toast, None, "one is still to answer");
+        answer(&mut state, 2, Ok("web/api-1 up -> drain"));
+        assert_eq!(state.toast.take().unwrap().text, "2 of 2: web/api-1 up -> drain");
+        press(&mut state, "j d");
+        answer(&mut state, 3, Ok("web/api-2 up -> drain"));
+        answer(&mut state, 4, Err("no answer in time"));
+        let toast = state.toast.take().unwrap();
+        assert_eq!(toast.text, "1 of 2: #2 10.0.0.2:9900 refused: no answer in time; web/api-2 up -> drain");
+        press(&mut state, "i");
+        assert_eq!(press(&mut state, "j d").len(), 1, "one instance alone");
+    }
+
+    #[test]
+    fn a_lost_instance_is_left_out_and_the_others_go_on() {
+        let mut state = fixture::attached(2, 5);
+        fixture::change_at(&mut state, 0, |live| live.pools[0].in_flight = 3);
+        fixture::change_at(&mut state, 1, |live| live.pools[0].in_flight = 4);
+        assert_eq!(state.in_flight(), 7);
+        update(&mut state, Msg::Link { from: 1, link: Link::Lost("connection refused".into()) }, 9_000);
+        assert_eq!(state.in_flight(), 3);
+        assert_eq!(state.toast.take().unwrap().text, "#2 10.0.0.2:9900 is gone: connection refused");
+        assert_eq!(press(&mut state, "d").len(), 1);
+        update(&mut state, Msg::Link { from: 0, link: Link::Lost("connection refused".into()) }, 10_000);
+        assert_eq!(press(&mut state, "j d"), []);
+        assert!(state.toast.take().unwrap().text.contains("nobody answers"));
+        update(&mut state, Msg::Link { from: 1, link: Link::Open }, 20_000);
+        assert_eq!(state.in_flight(), 4);
     }
 }

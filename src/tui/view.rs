@@ -14,17 +14,22 @@ mod footer;
 mod frame;
 mod header;
 mod help;
+mod log;
 pub(crate) mod numbers;
+mod overrides;
+mod palette;
 mod picker;
+mod provenance;
 mod question;
 mod scroll;
 mod strip;
 #[cfg(test)]
 mod tests;
 mod throughput;
+mod why;
 
 use ratatui::buffer::Buffer;
-use ratatui::layout::Rect;
+use ratatui::layout::{Position, Rect};
 use ratatui::style::Modifier;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Clear, Widget};
@@ -45,13 +50,23 @@ pub fn draw(frame: &mut ratatui::Frame<'_>, state: &State, theme: &Theme) {
     let plan = layout::plan(area.width, area.height, state.pool().map_or(0, |pool| pool.backends.len()));
     let buf = frame.buffer_mut();
     panels(&plan, buf, state, theme);
-    let cursor = footer::draw(plan.footer, buf, state, theme);
+    if state.fleet.stale_since().is_some() {
+        // Old figures must not pass for those of now.
+        let below = Rect { y: area.y + plan.header.height.min(1), height: area.height - plan.header.height.min(1), ..area };
+        buf.set_style(below, Modifier::DIM);
+    }
+    let in_footer = footer::draw(plan.footer, buf, state, theme);
+    // What lies on the whole screen leaves the footer, and the passing message, in sight.
+    let on_top = overlay(area, &plan, buf, state, theme);
     toast(layout::toast(area.width, area.height), &plan, buf, state, theme);
-    overlay(area, &plan, buf, state, theme);
     if theme.is_ascii() {
         to_ascii(buf);
     }
-    if let (Some(cursor), Overlay::None) = (cursor, &state.overlay) {
+    let cursor = match state.overlay {
+        Overlay::None | Overlay::Log { .. } => in_footer,
+        _ => on_top,
+    };
+    if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
     }
 }
@@ -70,11 +85,29 @@ pub fn max_scroll(state: &State) -> usize {
         }
         Overlay::Details { .. } => {
             let (width, height) = inner(details_place(area, &plan));
-            (details::subject(state).map_or(0, |backend| details::lines(backend, state, &theme, width).len()), height)
+            (state.subject().map_or(0, |backend| details::lines(backend, state, &theme, width).len()), height)
+        }
+        Overlay::Why { .. } => {
+            let (width, height) = inner(why_place(area));
+            (state.subject().map_or(0, |backend| why::lines(backend, state, &theme, width).len()), height)
         }
         _ => return 0,
     };
     scroll::most(lines, height)
+}
+
+/// The text of what lies on top, not escaped by line: `None` if that is no text.
+pub fn plain(state: &State) -> Option<String> {
+    /// Wide enough for nothing to be cut.
+    const WIDTH: usize = 400;
+    let theme = Theme::default();
+    let lines = match &state.overlay {
+        Overlay::Details { .. } => details::lines(state.subject()?, state, &theme, WIDTH),
+        Overlay::Why { .. } => why::lines(state.subject()?, state, &theme, WIDTH),
+        Overlay::Overrides { .. } => overrides::lines(state, &theme, WIDTH),
+        _ => return None,
+    };
+    Some(lines.iter().map(|line| line.to_string().trim().to_owned()).collect::<Vec<_>>().join("\n"))
 }
 
 fn panels(plan: &Layout, buf: &mut Buffer, state: &State, theme: &Theme) {
@@ -116,13 +149,27 @@ fn content(panel: Panel, area: Rect, buf: &mut Buffer, state: &State, theme: &Th
     }
 }
 
-fn overlay(area: Rect, plan: &Layout, buf: &mut Buffer, state: &State, theme: &Theme) {
+/// Draws what lies on top; says where the cursor belongs if something is typed there.
+fn overlay(area: Rect, plan: &Layout, buf: &mut Buffer, state: &State, theme: &Theme) -> Option<Position> {
     match &state.overlay {
         Overlay::None => {}
         Overlay::Help { scroll } => help::draw(lift(help_place(area), buf), buf, *scroll, theme),
         Overlay::Picker { pool, strategy } => {
             let place = centred(area, picker::WIDTH, picker::HEIGHT);
             picker::draw(lift(place, buf), buf, pool, *strategy, state, theme);
+        }
+        Overlay::Why { .. } => why::draw(lift(why_place(area), buf), buf, state, theme),
+        Overlay::Overrides { at } => {
+            let place = centred(area, overrides::WIDTH, overrides::height(state).min(area.height.saturating_sub(4)).max(5));
+            overrides::draw(lift(place, buf), buf, *at, state, theme);
+        }
+        Overlay::Log { at, filter } => {
+            let place = Rect { height: area.height - plan.footer.height, ..area };
+            log::draw(clear(place, buf), buf, (*at, filter), state, theme);
+        }
+        Overlay::Palette(palette) => {
+            let place = centred(area, palette::WIDTH, palette::HEIGHT);
+            return palette::draw(lift(place, buf), buf, palette, state, theme);
         }
         Overlay::Details { .. } if plan.class == Class::Wide => {}
         Overlay::Details { .. } => details::draw(clear(details_place(area, plan), buf), buf, state, theme),
@@ -133,6 +180,11 @@ fn overlay(area: Rect, plan: &Layout, buf: &mut Buffer, state: &State, theme: &T
             }
         }
     }
+    None
+}
+
+fn why_place(area: Rect) -> Rect {
+    centred(area, 90, 24.min(area.height.saturating_sub(2)).max(area.height.min(8)))
 }
 
 fn help_place(area: Rect) -> Rect {

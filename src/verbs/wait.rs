@@ -117,8 +117,13 @@ mod tests {
     #[test]
     fn fit_is_what_a_new_check_has_found_fit() {
         let mut backend = fixture::backend("web", "a");
-        let check =
-            |at_unix_ms, passed: bool, detail: &str| CheckResult { at_unix_ms, passed, detail: detail.into(), took_us: 5_000 };
+        let check = |at_unix_ms, passed: bool, detail: &str| CheckResult {
+            at_unix_ms,
+            passed,
+            detail: detail.into(),
+            took_us: 5_000,
+            body: None,
+        };
         assert_eq!(fit(&backend, 100), not_yet("has not been checked since"));
         backend.checks = vec![check(104, true, "200 in 5 ms")];
         assert_eq!(fit(&backend, 100), not_yet("has not been checked since"), "the check began before");

@@ -7,7 +7,21 @@ use std::path::{Path, PathBuf};
 /// The rooms by layer, the lowest first. A room may use lower layers, and neighbours that do not use it in turn.
 const LAYERS: [&[&str]; 6] = [
     &["balance"],
-    &["clock", "command", "config", "event", "listener", "plan", "running", "shortage", "shutdown", "tally"],
+    &[
+        "clock",
+        "command",
+        "config",
+        "event",
+        "explain",
+        "inherited",
+        "listener",
+        "plan",
+        "route",
+        "running",
+        "shortage",
+        "shutdown",
+        "tally",
+    ],
     &["client", "telemetry"],
     &["control", "proxy"],
     &["tui"],

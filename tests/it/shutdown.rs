@@ -77,6 +77,24 @@ fn idle_connections_do_not_hold_it_up() {
 }
 
 #[test]
+fn who_is_connected_may_ask_once_more() {
+    let backend = upstream(ok("ok"));
+    let mut keel = Keel::serve(pool(&[&backend]));
+    let mut clients = [keel.client(), keel.client(), keel.client()];
+    assert_eq!(clients[1].get("/").head.get("connection"), None);
+    clients[2].get("/");
+    eventually("all accepted", || (keel.snapshot().connections == 3).then_some(()));
+    keel.signal(Signal::TERM);
+    keel.line("shutting down");
+    for client in &mut clients[..2] {
+        let answer = client.get("/");
+        assert_eq!((answer.text().as_str(), answer.head.get("connection")), ("ok", Some("close")));
+    }
+    assert_eq!(keel.exit_code(), Some(0));
+    assert!(clients.iter_mut().all(Client::is_at_end));
+}
+
+#[test]
 fn the_grace_ends_what_does_not_end() {
     let backend = upstream(stalls_before_the_head());
     let mut keel = Keel::serve(format!("shutdown: {{grace: 300ms}}\n{}", pool(&[&backend])));

@@ -7,6 +7,7 @@ use std::pin::pin;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use tokio::net::UnixStream;
 use tokio::time::sleep;
 
 use super::{FAREWELL, Session};
@@ -14,6 +15,7 @@ use crate::app::dashboard::Dashboard;
 use crate::app::face::Face;
 use crate::app::failure::{CUT, Failure};
 use crate::app::signals::Wish;
+use crate::app::takeover::Doors;
 use crate::config::OnHangup;
 use crate::event::{Event, Severity};
 use crate::shutdown::Shutdown;
@@ -45,6 +47,7 @@ impl Session {
                 () = &mut too_late => break self.in_flight(),
                 wish = self.signals.next() => self.obey(wish),
                 exit = gone(&mut self.dashboard) => self.dashboard_gone(exit),
+                successor = taken_over(&mut self.doors) => self.leave_to(successor).await,
             }
         };
         let code = if !shutdown.is_draining() {
@@ -82,6 +85,16 @@ impl Session {
         }
     }
 
+    /// Hands over to a process that serves by now.
+    async fn leave_to(&mut self, successor: UnixStream) {
+        self.control.leave_admin();
+        self.begin_drain("a new process has taken over");
+        if let Some(doors) = self.doors.take() {
+            doors.close().await;
+        }
+        drop(successor);
+    }
+
     /// Heard of from the system and from the dashboard alike; acted upon once.
     fn terminal_gone(&mut self) {
         if mem::replace(&mut self.face, Face::Stderr) == Face::Stderr {
@@ -114,6 +127,17 @@ impl Session {
 async fn gone(dashboard: &mut Option<Dashboard>) -> Exit {
     match dashboard {
         Some(dashboard) => dashboard.gone().await,
+        None => pending().await,
+    }
+}
+
+async fn taken_over(doors: &mut Option<Doors>) -> UnixStream {
+    let successor = match doors {
+        Some(doors) => doors.taken_over().await,
+        None => None,
+    };
+    match successor {
+        Some(successor) => successor,
         None => pending().await,
     }
 }

@@ -54,7 +54,7 @@ impl Ewma {
     }
 
     /// The estimate in microseconds, faded and rounded down to a quarter of a power of two; at least 1.
-    fn get(&self, in_flight: u32, now: Millis) -> f64 {
+    pub fn get(&self, in_flight: u32, now: Millis) -> f64 {
         let packed = self.0.load(Relaxed);
         let silence = now.saturating_sub(packed >> VALUE_BITS);
         let faded = ((packed & MAX_US) as f64 * fade(silence, in_flight)).max(1.0);

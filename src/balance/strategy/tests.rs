@@ -79,6 +79,29 @@ proptest! {
     }
 
     #[test]
+    fn a_preview_is_the_next_pick_and_leaves_no_trace(
+        strategy in any_strategy(),
+        members in members(90),
+        limit in prop::option::of(0u32..3),
+        requests in 1u64..60,
+    ) {
+        let specs = specs(&weights(&members)).into_iter().map(|spec| Spec { max_in_flight: limit, ..spec }).collect();
+        let pool = Pool::new(settings(strategy, specs), 1, requests);
+        take_down(&pool, &members);
+        let mut held: Vec<Lease> = Vec::new();
+        for n in 0..requests {
+            let preview = pool.preview(&input(n));
+            prop_assert_eq!(&pool.preview(&input(n)), &preview, "looking twice");
+            let pick = try_pick(&pool, n, &[]);
+            prop_assert_eq!(preview.map(|index| &pool.backends()[index].spec.id.backend), match &pick {
+                Ok(lease) => Ok(&lease.backend().spec.id.backend),
+                Err(why) => Err(*why),
+            });
+            held.extend(pick);
+        }
+    }
+
+    #[test]
     fn turns_are_exact_over_whole_cycles_whoever_is_down(members in members(40), cycles in 1u64..4) {
         for strategy in [StrategyKind::RoundRobin, StrategyKind::WeightedRoundRobin, StrategyKind::LeastConnections] {
             let pool = pool(strategy, &weights(&members));

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -9,8 +10,10 @@ use std::{fmt, fs};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
+use tokio_util::sync::CancellationToken;
 
 use crate::config::AdminListen;
+use crate::inherited::Inherited;
 
 const BACKLOG: i32 = 128;
 
@@ -38,12 +41,31 @@ pub enum Bound {
 }
 
 impl Bound {
-    /// Binds. A Unix socket that nobody listens on any more is replaced; any other file is left alone.
-    pub async fn bind(listen: &AdminListen) -> Result<Self, BindError> {
+    /// Binds, unless the socket is open already. A Unix socket that nobody listens on any more is replaced; any other file is
+    /// left alone.
+    pub async fn bind(listen: &AdminListen, inherited: &mut Inherited) -> Result<Self, BindError> {
         match listen {
-            AdminListen::Tcp(address) => tcp(*address).await.map_err(|error| BindError::new(address.to_string(), &error)),
-            AdminListen::Unix(path) => unix(path).map_err(|error| BindError::new(unix_name(path), &error)),
+            AdminListen::Tcp(address) => match inherited.take_tcp(*address).pop() {
+                Some(open) => adopt_tcp(open),
+                None => tcp(*address).await,
+            }
+            .map_err(|error| BindError::new(address.to_string(), &error)),
+            AdminListen::Unix(path) => match inherited.take_unix(path) {
+                Some(open) => adopt_unix(open, path),
+                None => unix(path),
+            }
+            .map_err(|error| BindError::new(unix_name(path), &error)),
         }
+    }
+
+    /// What a successor of this process gets of it.
+    pub fn heirloom(&self) -> Result<Heirloom, BindError> {
+        let (socket, file_is_kept) = match self {
+            Self::Tcp(listener) => (listener.as_fd(), CancellationToken::new()),
+            Self::Unix(listener, file) => (listener.as_fd(), file.is_kept.clone()),
+        };
+        let socket = socket.try_clone_to_owned().map_err(|error| BindError::new(self.to_string(), &error))?;
+        Ok(Heirloom { socket, file_is_kept })
     }
 }
 
@@ -60,22 +82,38 @@ impl fmt::Display for Bound {
     }
 }
 
-/// A socket's file, removed at the end unless somebody else has taken its place.
+/// What a successor of this process gets of an admin address.
+#[derive(Debug)]
+pub struct Heirloom {
+    /// A copy of the socket.
+    pub socket: OwnedFd,
+    file_is_kept: CancellationToken,
+}
+
+impl Heirloom {
+    /// The successor has it: a Unix socket's file is not ours any more.
+    pub fn leave(self) {
+        self.file_is_kept.cancel();
+    }
+}
+
+/// A socket's file, removed at the end unless it is kept for others or somebody else has taken its place.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
     identity: (u64, u64),
+    is_kept: CancellationToken,
 }
 
 impl SocketFile {
     fn new(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), identity: identity(path)? })
+        Ok(Self { path: path.to_owned(), identity: identity(path)?, is_kept: CancellationToken::new() })
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|identity| identity == self.identity) {
+        if !self.is_kept.is_cancelled() && identity(&self.path).is_ok_and(|identity| identity == self.identity) {
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -91,6 +129,19 @@ fn unix_name(path: &Path) -> String {
 
 async fn tcp(address: SocketAddr) -> io::Result<Bound> {
     TcpListener::bind(address).await.map(Bound::Tcp)
+}
+
+fn adopt_tcp(open: std::net::TcpListener) -> io::Result<Bound> {
+    open.set_nonblocking(true)?;
+    TcpListener::from_std(open).map(Bound::Tcp)
+}
+
+/// Its file stays at the end: a service manager wants to find it again, and one that is left over is replaced.
+fn adopt_unix(open: std::os::unix::net::UnixListener, path: &Path) -> io::Result<Bound> {
+    open.set_nonblocking(true)?;
+    let file = SocketFile::new(path)?;
+    file.is_kept.cancel();
+    Ok(Bound::Unix(UnixListener::from_std(open)?, file))
 }
 
 fn unix(path: &Path) -> io::Result<Bound> {
@@ -137,14 +188,15 @@ mod tests {
     const IN_USE: &str = "address already in use; stop what listens there, or choose another address";
 
     async fn bind_unix(path: &Path) -> Result<Bound, String> {
-        Bound::bind(&AdminListen::Unix(path.into())).await.map_err(|error| error.to_string())
+        Bound::bind(&AdminListen::Unix(path.into()), &mut Inherited::default()).await.map_err(|error| error.to_string())
     }
 
     #[tokio::test]
     async fn a_taken_port_is_named() {
-        let first = Bound::bind(&AdminListen::Tcp("127.0.0.1:0".parse().unwrap())).await.unwrap();
+        let none = &mut Inherited::default();
+        let first = Bound::bind(&AdminListen::Tcp("127.0.0.1:0".parse().unwrap()), none).await.unwrap();
         let address = first.to_string();
-        let error = Bound::bind(&AdminListen::Tcp(address.parse().unwrap())).await.unwrap_err();
+        let error = Bound::bind(&AdminListen::Tcp(address.parse().unwrap()), none).await.unwrap_err();
         assert_eq!(error.to_string(), format!("the admin API cannot listen on {address}: {IN_USE}"));
     }
 
@@ -179,6 +231,29 @@ mod tests {
         fs::write(&path, "precious").unwrap();
         assert!(bind_unix(&path).await.unwrap_err().ends_with("the file exists and is no socket"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_is_open_is_adopted_and_its_file_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("admin.sock");
+        let first = bind_unix(&path).await.unwrap();
+        let heirloom = first.heirloom().unwrap();
+        let mut inherited = Inherited::default();
+        inherited.add(heirloom.socket.try_clone().unwrap()).unwrap();
+        let second = Bound::bind(&AdminListen::Unix(path.clone()), &mut inherited).await.unwrap();
+        assert_eq!(second.to_string(), first.to_string());
+        heirloom.leave();
+        drop(first);
+        assert!(path.exists(), "left to the second");
+        UnixStream::connect(&path).unwrap();
+        drop(second);
+        assert!(path.exists(), "it has not made it");
+
+        let Bound::Tcp(open) = tcp(([127, 0, 0, 1], 0).into()).await.unwrap() else { panic!("TCP") };
+        let address = open.local_addr().unwrap();
+        inherited.add(open.into_std().unwrap().into()).unwrap();
+        assert_eq!(Bound::bind(&AdminListen::Tcp(address), &mut inherited).await.unwrap().to_string(), address.to_string());
     }
 
     #[tokio::test]

@@ -1,23 +1,24 @@
 //! The health report: every host with its instances.
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::balance::backend::Verdict;
 use crate::balance::snapshot::{BackendView, PoolView, Snapshot};
 
 /// The whole report.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Report {
     apps: Vec<App>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct App {
     host: String,
     instances: Vec<Instance>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct Instance {
     url: String,
     healthy: bool,

@@ -51,7 +51,7 @@ mod tests {
     fn the_last_ten_are_kept() {
         let mut log = CheckLog::new(Health::new(2, 3));
         for at_unix_ms in 0..14 {
-            log.enter(CheckResult { at_unix_ms, passed: true, detail: String::new(), took_us: 0 });
+            log.enter(CheckResult { at_unix_ms, passed: true, detail: String::new(), took_us: 0, body: None });
         }
         let kept: Vec<_> = log.results().iter().map(|result| result.at_unix_ms).collect();
         assert_eq!(kept, (4..14).rev().collect::<Vec<_>>());

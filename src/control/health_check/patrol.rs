@@ -56,7 +56,8 @@ impl<P: AsyncFn(&Spec, &HealthCheck) -> Finding> Patrol<P> {
     fn take_in(&self, finding: &Finding) -> Health {
         let (passed, detail) = (finding.passed(), finding.to_string());
         let (at_unix_ms, took_us) = (clock::unix_ms(), finding.took.as_micros() as u64);
-        let (flip, health) = self.checks.enter(CheckResult { at_unix_ms, passed, detail: detail.clone(), took_us });
+        let result = CheckResult { at_unix_ms, passed, detail: detail.clone(), took_us, body: finding.body.clone() };
+        let (flip, health) = self.checks.enter(result);
         let backend = self.backend.spec.id.clone();
         if let Some(Flip { from, to }) = flip {
             self.backend.live.set_verdict(to, clock::now());

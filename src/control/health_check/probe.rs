@@ -1,5 +1,6 @@
 //! One health check: ask the backend, say in words what came.
 
+mod excerpt;
 mod http;
 
 use std::fmt;
@@ -25,6 +26,8 @@ pub(super) struct Finding {
     pub(super) result: Result<Passed, CheckError>,
     /// How long it took.
     pub(super) took: Duration,
+    /// What the body said that came with a wrong status, see [`excerpt`].
+    pub(super) body: Option<String>,
 }
 
 impl Finding {
@@ -118,36 +121,42 @@ pub(super) async fn probe(backend: &Spec, check: &HealthCheck) -> Finding {
     let started = Instant::now();
     let asked = timeout(check.timeout, ask(backend, &check.kind)).await;
     let took = started.elapsed();
-    let result = match asked {
-        Ok(Ok((passed, stream))) => {
-            if let Passed::Status(_) = passed {
-                read_leftover(stream).await;
-            }
-            judge(passed, &check.kind)
+    match asked {
+        Ok(Ok(answer)) => {
+            let (result, body) = judge(answer, &check.kind).await;
+            Finding { result, took, body }
         }
-        Ok(Err(error)) => Err(error),
-        Err(_) => Err(CheckError::Timeout(check.timeout)),
-    };
-    Finding { result, took }
+        Ok(Err(error)) => Finding { result: Err(error), took, body: None },
+        Err(_) => Finding { result: Err(CheckError::Timeout(check.timeout)), took, body: None },
+    }
 }
 
-async fn ask(backend: &Spec, kind: &CheckKind) -> Result<(Passed, TcpStream), CheckError> {
+/// What a backend answered.
+enum Answered {
+    Http(http::Answer, TcpStream),
+    Connected,
+}
+
+async fn ask(backend: &Spec, kind: &CheckKind) -> Result<Answered, CheckError> {
     let mut stream = connect(backend).await?;
-    let passed = match kind {
-        CheckKind::Http { path, .. } => Passed::Status(http::get(&mut stream, &backend.authority(), path).await?),
-        CheckKind::Tcp => Passed::Connected,
-    };
-    Ok((passed, stream))
+    match kind {
+        CheckKind::Http { path, .. } => Ok(Answered::Http(http::get(&mut stream, &backend.authority(), path).await?, stream)),
+        CheckKind::Tcp => Ok(Answered::Connected),
+    }
 }
 
-fn judge(passed: Passed, kind: &CheckKind) -> Result<Passed, CheckError> {
-    match (passed, kind) {
-        (Passed::Status(got), CheckKind::Http { expect_status: want, .. })
-            if !want.iter().any(|(low, high)| (*low..=*high).contains(&got)) =>
-        {
-            Err(CheckError::Status { got, want: want.clone() })
+async fn judge(answered: Answered, kind: &CheckKind) -> (Result<Passed, CheckError>, Option<String>) {
+    let Answered::Http(answer, stream) = answered else { return (Ok(Passed::Connected), None) };
+    let got = answer.status;
+    match kind {
+        CheckKind::Http { expect_status: want, .. } if !want.iter().any(|(low, high)| (*low..=*high).contains(&got)) => {
+            let body = read_excerpt(stream, answer).await;
+            (Err(CheckError::Status { got, want: want.clone() }), body)
         }
-        _ => Ok(passed),
+        _ => {
+            read_leftover(stream).await;
+            (Ok(Passed::Status(got)), None)
+        }
     }
 }
 
@@ -168,6 +177,14 @@ async fn connect(backend: &Spec) -> Result<TcpStream, CheckError> {
 /// A server that is still writing its answer when the connection goes tends to complain in its log, each time.
 async fn read_leftover(stream: TcpStream) {
     let _ = timeout(LEFTOVER_TIME, tokio::io::copy(&mut stream.take(LEFTOVER), &mut tokio::io::sink())).await;
+}
+
+/// The same, keeping what the body says at its beginning.
+async fn read_excerpt(mut stream: TcpStream, http::Answer { chunked, mut body, .. }: http::Answer) -> Option<String> {
+    let read = async { while body.len() < excerpt::ENOUGH && stream.read_buf(&mut body).await.is_ok_and(|read| read > 0) {} };
+    let _ = timeout(LEFTOVER_TIME, read).await;
+    read_leftover(stream).await;
+    excerpt::excerpt(&body, chunked)
 }
 
 #[cfg(test)]

@@ -23,6 +23,10 @@ pub struct Glyphs {
     pub failed: char,
     /// The row that keys act on.
     pub selected: char,
+    /// A row that keys act on together with others.
+    pub marked: char,
+    /// The instances differ.
+    pub differs: char,
     /// Something was cut off here.
     pub ellipsis: char,
     /// The fair share within a bar.
@@ -59,6 +63,8 @@ pub(super) const UNICODE: Glyphs = Glyphs {
     passed: '✓',
     failed: '✗',
     selected: '▸',
+    marked: '■',
+    differs: '≠',
     ellipsis: '…',
     tick: '┃',
     nothing: '·',
@@ -83,6 +89,8 @@ pub(super) const ASCII: Glyphs = Glyphs {
     passed: '+',
     failed: 'x',
     selected: '>',
+    marked: '#',
+    differs: '/',
     ellipsis: '~',
     tick: '|',
     nothing: '.',
@@ -125,6 +133,8 @@ mod tests {
             glyphs.passed,
             glyphs.failed,
             glyphs.selected,
+            glyphs.marked,
+            glyphs.differs,
             glyphs.ellipsis,
             glyphs.tick,
             glyphs.nothing,

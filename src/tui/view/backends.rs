@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::bars;
-use super::columns::{self, Column};
+use super::columns::{self, Column, Longest};
 use super::condition;
 use super::frame::Frame;
 use super::numbers::{count, latency, percent, rate, window};
@@ -48,8 +48,9 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme, c
     let gap = if inner.width >= 100 { 2 } else { 1 };
     let longest = |text: fn(&BackendView) -> &str| rows.iter().map(|b| width_up_to(text(b), LONGEST)).max().unwrap_or(0);
     let margin = LEAD + gap - 1;
-    let columns =
-        columns::fit(usize::from(inner.width).saturating_sub(margin), gap, longest(|b| &b.id.backend), longest(address));
+    let mode = rows.iter().map(|b| modes(b, state, theme).chars().count()).max().unwrap_or(0);
+    let longest = Longest { name: longest(|b| &b.id.backend), address: longest(address), mode };
+    let columns = columns::fit(usize::from(inner.width).saturating_sub(margin), gap, longest);
     let table = Table { state, pool, theme, columns, gap, scale: scale(&rows, state.window), busiest: busiest(pool) };
 
     let mut lines = inner.rows();
@@ -132,6 +133,9 @@ fn frame(pool: &PoolView, state: &State, width: u16, theme: &Theme, class: Class
         let by = format!("by {} {arrow}", column.name());
         right.insert(0, Item::new(2, [Span::styled(by, theme.quiet)]));
     }
+    if state.is_merged() {
+        right.push(Item::new(5, [Span::styled("latency: the worst instance", theme.quiet)]));
+    }
     if problems_first {
         right.insert(0, Item::new(1, [Span::styled("problems first", theme.strong)]));
     }
@@ -139,6 +143,14 @@ fn frame(pool: &PoolView, state: &State, width: u16, theme: &Theme, class: Class
     Frame::panel(Panel::Backends, state, theme)
         .aside(Span::styled(left, if pool.eligible() == 0 { theme.fail } else { Style::new() }))
         .right(strip(right, usize::from(width).saturating_sub(38), 3))
+}
+
+/// What the operator wants; where the instances differ, each of it: `up≠drain`.
+pub(super) fn modes(backend: &BackendView, state: &State, theme: &Theme) -> String {
+    match state.odds.modes.get(&backend.id) {
+        Some(modes) => modes.iter().map(|mode| mode.word()).collect::<Vec<_>>().join(&theme.glyphs.differs.to_string()),
+        None => backend.mode.word().to_owned(),
+    }
 }
 
 /// Without the scheme, which all have in common.
@@ -180,9 +192,20 @@ impl Table<'_> {
         let glyphs = self.theme.glyphs;
         let is_selected = self.state.selected.as_ref() == Some(&backend.id);
         let (glyph, style) = condition::glyph(backend.eligibility, self.theme);
-        let pending = if self.state.is_pending(&backend.id) { glyphs.ellipsis } else { ' ' };
+        let odds = &self.state.odds;
+        let disputed = odds.modes.contains_key(&backend.id) || odds.health.contains(&backend.id);
+        let pending = match self.state.is_pending(&backend.id) {
+            true => glyphs.ellipsis,
+            false if disputed => glyphs.differs,
+            false => ' ',
+        };
+        let lead = match self.state.marked.contains(&backend.id) {
+            true => glyphs.marked,
+            false if is_selected => glyphs.selected,
+            false => ' ',
+        };
         let mut spans = vec![
-            Span::raw(if is_selected { glyphs.selected.to_string() } else { " ".to_owned() }),
+            Span::raw(lead.to_string()),
             Span::styled(glyph.to_string(), style),
             Span::styled(pending.to_string(), self.theme.strong),
         ];
@@ -203,15 +226,22 @@ impl Table<'_> {
         let right = |text: &str, style| vec![Span::styled(fit_right(text, width, ellipsis), style)];
         let plain = Style::new();
         match column {
-            Column::Mode => left(backend.mode.word(), condition::mode(backend.mode, self.theme)),
+            Column::Mode => left(&modes(backend, self.state, self.theme), condition::mode(backend.mode, self.theme)),
             Column::Health => {
                 let (text, style) = condition::streak(backend, self.theme);
-                left(&text, style)
+                let disputed = self.state.odds.health.contains(&backend.id);
+                let differs = self.theme.glyphs.differs;
+                left(&if disputed { format!("{text}{differs}") } else { text }, style)
             }
             Column::Name => vec![Span::raw(fit_middle(&backend.id.backend, width, ellipsis))],
             Column::Address => vec![Span::styled(fit_middle(address(backend), width, ellipsis), self.theme.quiet)],
             Column::Weight => {
-                let changed = if backend.weight == backend.configured_weight { " " } else { "*" };
+                let disputed = self.state.odds.weights.contains(&backend.id);
+                let changed = match backend.weight == backend.configured_weight {
+                    _ if disputed => self.theme.glyphs.differs,
+                    true => ' ',
+                    false => '*',
+                };
                 right(&format!("{}{changed}", backend.weight), plain)
             }
             Column::InFlight => right(&count(backend.in_flight.into()), plain),
@@ -234,7 +264,10 @@ impl Table<'_> {
 
     /// Bar and figure, or why there is none.
     fn share(&self, width: usize, backend: &BackendView) -> Vec<Span<'static>> {
-        if let Some(note) = condition::note(backend) {
+        if let Some(mut note) = condition::note(backend) {
+            if matches!(backend.eligibility, Eligibility::Draining | Eligibility::Down) {
+                note += &condition::terms(backend, self.state.shown().at_unix_ms);
+            }
             let (_, style) = condition::glyph(backend.eligibility, self.theme);
             return vec![Span::styled(fit(&note, width, self.theme.glyphs.ellipsis), style)];
         }

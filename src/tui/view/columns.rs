@@ -61,26 +61,35 @@ impl Column {
         matches!(self, Self::InFlight | Self::Rps | Self::Errors | Self::P99 | Self::Weight | Self::P50)
     }
 
-    /// Least, comfortable and largest width. Names and addresses go by the longest.
-    fn widths(self, longest_name: usize, longest_address: usize) -> [usize; 3] {
+    /// Least, comfortable and largest width. Names, addresses and modes go by the longest.
+    fn widths(self, longest: Longest) -> [usize; 3] {
+        let Longest { name, address, mode } = longest;
         match self {
-            Self::Name => [8, longest_name.clamp(8, 20), longest_name.clamp(8, 32)],
+            Self::Name => [8, name.clamp(8, 20), name.clamp(8, 32)],
             Self::Health => [6, 6, 6],
             Self::InFlight => [4, 6, 6],
-            Self::Rps | Self::Mode => [5, 5, 5],
+            Self::Rps => [5, 5, 5],
+            Self::Mode => [mode.clamp(5, 10); 3],
             Self::P99 | Self::P50 => [5, 6, 6],
             Self::Share => [12, 17, 28],
             Self::Trend => [10, 12, 30],
             Self::Errors | Self::Weight => [4, 4, 4],
-            Self::Address => [longest_address.clamp(12, 21), longest_address.clamp(12, 21), longest_address.clamp(12, 32)],
+            Self::Address => [address.clamp(12, 21), address.clamp(12, 21), address.clamp(12, 32)],
         }
     }
 }
 
+/// The widths of the longest texts in the table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Longest {
+    pub(super) name: usize,
+    pub(super) address: usize,
+    pub(super) mode: usize,
+}
+
 /// The columns that fit into `width` cells, from left to right, with their widths; `gap` blanks lie between.
-pub(super) fn fit(width: usize, gap: usize, longest_name: usize, longest_address: usize) -> Vec<(Column, usize)> {
-    let mut columns: Vec<_> =
-        Column::ORDER.into_iter().map(|column| (column, column.widths(longest_name, longest_address))).collect();
+pub(super) fn fit(width: usize, gap: usize, longest: Longest) -> Vec<(Column, usize)> {
+    let mut columns: Vec<_> = Column::ORDER.into_iter().map(|column| (column, column.widths(longest))).collect();
     let needed = |columns: &[(Column, [usize; 3])]| columns.iter().map(|(_, [least, ..])| least + gap).sum::<usize>();
     while columns.len() > 1 && needed(&columns) > width + gap {
         let last = columns.iter().map(|(column, _)| *column).max();
@@ -110,8 +119,10 @@ mod tests {
 
     use super::*;
 
+    const USUAL: Longest = Longest { name: 8, address: 15, mode: 5 };
+
     fn fitted(width: usize, gap: usize) -> Vec<Column> {
-        fit(width, gap, 8, 15).into_iter().map(|(column, _)| column).collect()
+        fit(width, gap, USUAL).into_iter().map(|(column, _)| column).collect()
     }
 
     #[test]
@@ -125,7 +136,7 @@ mod tests {
     #[test]
     fn curves_have_whole_steps() {
         for width in 60..200 {
-            if let Some((_, cells)) = fit(width, 1, 8, 15).into_iter().find(|(column, _)| *column == Column::Trend) {
+            if let Some((_, cells)) = fit(width, 1, USUAL).into_iter().find(|(column, _)| *column == Column::Trend) {
                 assert_eq!(HISTORY % cells, 0, "{width}: {cells}");
             }
         }
@@ -134,7 +145,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_wider_than_the_table(width in 0_usize..250, gap in 1_usize..3, name in 0_usize..99, address in 0_usize..99) {
-            let columns = fit(width, gap, name, address);
+            let columns = fit(width, gap, Longest { name, address, mode: name });
             let total: usize = columns.iter().map(|(_, width)| width + gap).sum();
             prop_assert!(!columns.is_empty() && total <= width + gap);
         }

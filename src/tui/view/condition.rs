@@ -4,7 +4,7 @@ use ratatui::style::Style;
 
 use super::numbers::clock;
 use crate::balance::backend::{Eligibility, Mode, Verdict};
-use crate::balance::snapshot::BackendView;
+use crate::balance::snapshot::{BackendView, Override};
 use crate::tui::theme::Theme;
 
 /// The glyph at the start of a backend's row.
@@ -84,6 +84,16 @@ pub(super) fn streak(backend: &BackendView, theme: &Theme) -> (String, Style) {
         (Verdict::Unhealthy | Verdict::Unknown, true) => (format!("{}{streak}/{rise}", glyphs.passed), theme.drain),
         (Verdict::Unhealthy, false) => (format!("{}{}", glyphs.failed, short(streak)), theme.fail),
     }
+}
+
+/// What the operator said about a backend that is out: that it goes down, when it comes back, and why:
+/// `, then down 9:12: deploy`.
+pub(super) fn terms(backend: &BackendView, now_unix_ms: u64) -> String {
+    let then = if backend.mode == Mode::Drain && backend.drain.is_some_and(|drain| drain.then_down) { ", then down" } else { "" };
+    let Some(Override { reason, until_unix_ms, .. }) = backend.mode_override.as_ref() else { return then.to_owned() };
+    let until = until_unix_ms.map(|until| format!(" {}", clock(until.saturating_sub(now_unix_ms)))).unwrap_or_default();
+    let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    [then, &until, &reason].concat()
 }
 
 fn short(streak: u32) -> String {

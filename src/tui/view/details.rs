@@ -5,29 +5,22 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
+use super::backends::modes;
 use super::bars;
 use super::condition;
 use super::events::time_of_day;
 use super::frame::Frame;
 use super::numbers::{bytes, count, latency, percent, rate, window};
+use super::provenance;
 use super::scroll;
-use crate::balance::snapshot::{BackendView, WINDOWS};
+use crate::balance::snapshot::{BackendView, Override, WINDOWS};
 use crate::tui::safe::{clip, clip_middle, width};
 use crate::tui::state::{Overlay, State};
 use crate::tui::theme::Theme;
 
-/// The backend that the details are of: the one they were opened for, or the selected one.
-pub(super) fn subject(state: &State) -> Option<&BackendView> {
-    let id = match &state.overlay {
-        Overlay::Details { backend, .. } => backend,
-        _ => state.selected.as_ref()?,
-    };
-    state.shown().backend(id)
-}
-
 /// Draws them, scrolled as far as the overlay says.
 pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme) {
-    let Some(backend) = subject(state) else {
+    let Some(backend) = state.subject() else {
         Frame::titled([Span::styled("no backend selected", theme.quiet)]).draw(area, buf, theme);
         return;
     };
@@ -45,7 +38,8 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme) {
 /// The whole text, one blank wide on either side.
 pub(super) fn lines(backend: &BackendView, state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
     let page = Page { theme, width: width.saturating_sub(2) };
-    let mut lines = page.config(backend);
+    let mut lines = page.config(backend, state);
+    lines.extend(page.instances(backend, state));
     lines.extend(page.traffic(backend, state.window));
     lines.extend(page.checks(backend, state));
     lines.extend(page.histogram(backend));
@@ -74,11 +68,15 @@ impl Page<'_> {
         ])
     }
 
-    fn config(&self, backend: &BackendView) -> Vec<Line<'static>> {
+    fn config(&self, backend: &BackendView, state: &State) -> Vec<Line<'static>> {
         let (glyph, style) = condition::glyph(backend.eligibility, self.theme);
         let sentence = clip(&condition::sentence(backend), self.width.saturating_sub(2), self.theme.glyphs.ellipsis);
         let configured = backend.configured_weight;
+        let told = |terms: &Option<Override>| terms.as_ref().map(|terms| provenance::told(terms, state));
         let weight = if backend.weight == configured { String::new() } else { format!("configured {configured}") };
+        let weight = [Some(weight), told(&backend.weight_override)].into_iter().flatten().filter(|text| !text.is_empty());
+        let weight = weight.collect::<Vec<_>>().join(", ");
+        let mode = told(&backend.mode_override).unwrap_or_else(|| if backend.backup { "backup" } else { "" }.to_owned());
         let cap = backend.max_in_flight.map(|most| format!("of at most {most}")).unwrap_or_default();
         let plural = if backend.requests_total == 1 { "" } else { "s" };
         let since_start = format!("{} request{plural} since the start", count(backend.requests_total));
@@ -86,12 +84,34 @@ impl Page<'_> {
             Line::from(vec![Span::styled(format!(" {glyph} "), style), Span::styled(sentence, style)]),
             Line::default(),
             self.field("address", &backend.url, ""),
-            self.field("mode", backend.mode.word(), if backend.backup { "backup" } else { "" }),
+            self.field("mode", &modes(backend, state, self.theme), &mode),
             self.field("health", &condition::health(backend), ""),
             self.field("weight", &backend.weight.to_string(), &weight),
             self.field("in flight", &count(backend.in_flight.into()), &cap),
             self.field("r/s", &rate(backend.rps), &since_start),
         ]
+    }
+
+    /// How it is at each instance, where there are several.
+    fn instances(&self, backend: &BackendView, state: &State) -> Vec<Line<'static>> {
+        let instances = provenance::by_instance(state, backend);
+        if instances.is_empty() {
+            return Vec::new();
+        }
+        let mut lines = self.heading("Instances").to_vec();
+        lines.extend(instances.into_iter().map(|(instance, there)| {
+            let there = there.map_or_else(
+                || "not there, or no answer".to_owned(),
+                |b| format!("{}  {}  {} in flight  {} r/s", b.mode, b.health, b.in_flight, rate(b.rps)),
+            );
+            let instance = clip(&instance, 24, self.theme.glyphs.ellipsis);
+            let room = self.width.saturating_sub(width(&instance) + 2);
+            Line::from(vec![
+                Span::styled(format!(" {instance}  "), self.theme.quiet),
+                Span::raw(clip(&there, room, self.theme.glyphs.ellipsis)),
+            ])
+        }));
+        lines
     }
 
     fn traffic(&self, backend: &BackendView, at: usize) -> Vec<Line<'static>> {

@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use crate::tui::events;
+use crate::tui::fleet::Fleet;
 use crate::tui::safe::clip;
 use crate::tui::state::State;
 use crate::tui::theme::Theme;
@@ -44,12 +45,13 @@ fn visible(state: &State, height: u16) -> (Vec<&events::Line>, usize) {
     (lines, below)
 }
 
-fn line(line: &events::Line, state: &State, theme: &Theme, width: usize) -> Line<'static> {
+pub(super) fn line(line: &events::Line, state: &State, theme: &Theme, width: usize) -> Line<'static> {
     let severity = line.event.severity();
     let time = format!(" {} ", time_of_day(line.at_unix_ms, &state.zone));
-    let glyph = format!("{} ", theme.severity_glyph(severity));
+    let tag = if state.fleet.is_plural() { format!("{} ", Fleet::tag(line.from)) } else { String::new() };
+    let glyph = format!("{tag}{} ", theme.severity_glyph(severity));
     let times = if line.times > 1 { format!(" (x{})", line.times) } else { String::new() };
-    let room = width.saturating_sub(time.len() + 2 + times.len());
+    let room = width.saturating_sub(time.len() + tag.len() + 2 + times.len());
     let text = clip(&line.event.to_string(), room, theme.glyphs.ellipsis);
     Line::from(vec![
         Span::styled(time, theme.quiet),

@@ -62,6 +62,14 @@ impl Frame {
         Self { bottom, ..self }
     }
 
+    /// Names its keys at the right end of the bottom, in a frame of this size as many of the last ones as fit.
+    pub(super) fn keys(self, keys: &str, area: Rect, theme: &Theme) -> Self {
+        let room = usize::from(area.width).saturating_sub(6);
+        let mut fitting = std::iter::successors(Some(keys), |keys| Some(keys.split_once("   ")?.1));
+        let keys = fitting.find(|keys| keys.len() <= room).unwrap_or_default();
+        self.bottom(Line::styled(keys.to_owned(), theme.quiet))
+    }
+
     /// Draws it and gives back what is inside.
     pub(super) fn draw(self, area: Rect, buf: &mut Buffer, theme: &Theme) -> Rect {
         let block = Block::bordered()

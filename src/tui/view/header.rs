@@ -9,8 +9,10 @@ use ratatui::widgets::Widget;
 use super::condition;
 use super::numbers::{clock, count, latency, percent, rate};
 use super::strip::{Item, strip};
+use crate::balance::Millis;
 use crate::balance::keel::Keel;
 use crate::balance::snapshot::{Phase, PoolView};
+use crate::tui::overrides;
 use crate::tui::safe::clip_middle;
 use crate::tui::state::State;
 use crate::tui::theme::Theme;
@@ -31,11 +33,11 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme, f
 
 fn process(state: &State, theme: &Theme, framed: bool) -> Vec<Item> {
     let snapshot = state.shown();
-    let mut items = vec![
-        Item::new(21, [Span::styled("evenkeel", theme.strong)]),
-        Item::new(0, phase(state, theme)),
-        Item::new(14, [Span::raw(clock(snapshot.uptime_ms))]),
-    ];
+    let mut items = vec![Item::new(21, [Span::styled("evenkeel", theme.strong)]), Item::new(0, phase(state, theme))];
+    if !snapshot.pools.is_empty() {
+        items.push(Item::new(14, [Span::raw(clock(snapshot.uptime_ms))]));
+    }
+    items.extend(instances(state, theme, framed));
     let (stuck, pools) = (snapshot.pools.iter().filter(|pool| is_stuck(pool)).count(), snapshot.pools.len());
     if stuck > 0 && stuck < pools {
         let text = format!("{} {stuck} of {pools} pools cannot serve", theme.glyphs.failing);
@@ -48,6 +50,13 @@ fn process(state: &State, theme: &Theme, framed: bool) -> Vec<Item> {
     if let Some(frozen) = &state.frozen {
         let since = clock(state.now.saturating_sub(frozen.since));
         items.push(Item::new(1, [Span::styled(format!(" FROZEN {since} traffic goes on "), theme.badge)]));
+    }
+    match overrides::list(&state.live).len() {
+        0 => {}
+        n => items.push(Item::new(8, [Span::styled(format!("{n} override{}", if n == 1 { "" } else { "s" }), theme.drain)])),
+    }
+    if !state.marked.is_empty() {
+        items.push(Item::new(2, [Span::styled(format!(" {} marked ", state.targets().len()), theme.badge)]));
     }
     if state.read_only {
         items.push(Item::new(12, [Span::styled(" READ-ONLY ", theme.badge)]));
@@ -75,6 +84,9 @@ fn phase(state: &State, theme: &Theme) -> Vec<Span<'static>> {
     let word = |glyph: char, word: &str, style: Style| {
         vec![Span::styled(format!("{glyph} "), style), Span::styled(word.to_owned(), style.patch(theme.strong))]
     };
+    if let Some(since) = state.fleet.stale_since() {
+        return stale(since, state, theme);
+    }
     match (state.shown().phase, left) {
         (Phase::Draining, _) | (_, Some(_)) => {
             let mut spans = word(glyphs.draining, "DRAINING", theme.drain);
@@ -89,6 +101,42 @@ fn phase(state: &State, theme: &Theme) -> Vec<Span<'static>> {
     }
 }
 
+/// Nobody answers: how old the figures are, if there are any.
+fn stale(since: Millis, state: &State, theme: &Theme) -> Vec<Span<'static>> {
+    let seconds = state.now.saturating_sub(since) / 1000;
+    let word = if state.shown().pools.is_empty() { "NO ANSWER" } else { "STALE" };
+    vec![
+        Span::styled(format!(" {} {word} {seconds} s ", theme.glyphs.failing), theme.badge.patch(theme.fail)),
+        Span::styled(" reconnecting", theme.fail),
+    ]
+}
+
+/// To whom this dashboard is attached, and who of them is gone.
+fn instances(state: &State, theme: &Theme, framed: bool) -> Vec<Item> {
+    let (fleet, ellipsis) = (&state.fleet, theme.glyphs.ellipsis);
+    let attached = || Span::styled(if framed { "attached to " } else { "@ " }, theme.quiet);
+    let mut items = Vec::new();
+    match (fleet.members.len(), fleet.alone) {
+        (0, _) => return items,
+        (1, _) => {
+            let name = clip_middle(&fleet.members[0].name, 40, ellipsis);
+            items.push(Item::new(2, [attached(), Span::raw(name)]));
+        }
+        (n, None) => items.push(Item::new(3, [attached(), Span::raw(format!("{n} instances"))])),
+        (n, Some(at)) => {
+            let text = format!(" {} of {n} ", clip_middle(&fleet.label(at), 40, ellipsis));
+            items.push(Item::new(3, [Span::styled(text, theme.badge)]));
+        }
+    }
+    for (at, member) in fleet.shown().filter(|(_, member)| fleet.is_plural() && member.fresh().is_none()) {
+        let label = clip_middle(&fleet.label(at), 28, ellipsis);
+        let since = clock(state.now.saturating_sub(member.seen_at));
+        let text = format!("{} {label} gone {since}", theme.glyphs.failing);
+        items.push(Item::new(1, [Span::styled(text, theme.fail)]));
+    }
+    items
+}
+
 fn pool(pool: &PoolView, state: &State, theme: &Theme) -> Vec<Item> {
     let traffic = &pool.windows[state.window];
     let figure = |rank, label: &'static str, value: String, unit: &'static str| {
@@ -101,14 +149,16 @@ fn pool(pool: &PoolView, state: &State, theme: &Theme) -> Vec<Item> {
         (0, false) => items.push(Item::new(1, [Span::styled("nobody eligible: clients get 503", theme.fail)])),
         _ => {}
     }
-    items.push(Item::new(11, [Span::raw(pool.strategy.name())]));
+    let differs = if state.odds.strategies.contains(&pool.name) { theme.glyphs.differs.to_string() } else { String::new() };
+    items.push(Item::new(11, [Span::raw(pool.strategy.name()), Span::styled(differs, theme.drain)]));
     items.push(figure(3, "", rate(pool.rps), " r/s"));
     items.push(figure(6, "", count(pool.in_flight.into()), " in flight"));
     if pool.queued > 0 {
         items.push(Item::new(8, [Span::styled(format!("{} queued", count(pool.queued.into())), theme.drain)]));
     }
-    items.push(figure(17, "p50 ", quantile(traffic.p50_us), ""));
-    items.push(figure(4, "p99 ", quantile(traffic.p99_us), ""));
+    let [p50, p99] = if state.is_merged() { ["worst p50 ", "worst p99 "] } else { ["p50 ", "p99 "] };
+    items.push(figure(17, p50, quantile(traffic.p50_us), ""));
+    items.push(figure(4, p99, quantile(traffic.p99_us), ""));
     let style = condition::errors(traffic.error_ratio(), theme);
     let error_rate = format!("{}%", percent(traffic.error_ratio()));
     items.push(Item::new(5, [Span::styled("err ", theme.quiet), Span::styled(error_rate, style)]));

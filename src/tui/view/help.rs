@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use super::frame::Frame;
 use super::scroll;
 use crate::tui::keymap;
-use crate::tui::safe::fit;
+use crate::tui::safe::{self, fit};
 use crate::tui::theme::{Glyphs, Theme};
 
 /// Width of keys and glyphs.
@@ -55,13 +55,13 @@ pub(super) fn lines(theme: &Theme, width: usize) -> Vec<Line<'static>> {
     keys.into_iter().zip(glossary).map(|(left, right)| Line::from([left.spans, right.spans].concat())).collect()
 }
 
-/// Breaks a text between words.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+/// Breaks a text between words. It must be escaped already.
+pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         match lines.last_mut() {
             Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.len() + 1 + word.len() <= width => line.extend([" ", word]),
+            Some(line) if safe::width(line) + 1 + safe::width(word) <= width => line.extend([" ", word]),
             _ => lines.push(word.to_owned()),
         }
     }
@@ -70,8 +70,23 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
 
 /// Glyphs and columns, in the order in which one meets them.
 fn glossary(glyphs: &Glyphs) -> Vec<(String, &'static str)> {
-    let Glyphs { serving, draining, failing, off, waiting, passed, failed, selected, ellipsis, tick, nothing, operator, .. } =
-        *glyphs;
+    let Glyphs {
+        serving,
+        draining,
+        failing,
+        off,
+        waiting,
+        passed,
+        failed,
+        selected,
+        marked,
+        differs,
+        ellipsis,
+        tick,
+        nothing,
+        operator,
+        ..
+    } = *glyphs;
     vec![
         (serving.to_string(), "takes requests"),
         (draining.to_string(), "draining: nothing new, running requests finish"),
@@ -79,8 +94,11 @@ fn glossary(glyphs: &Glyphs) -> Vec<(String, &'static str)> {
         (off.to_string(), "down, or of weight 0: taken out by the operator"),
         (waiting.to_string(), "waits for its first check, or on trial after an ejection"),
         (selected.to_string(), "the backend that keys act on"),
+        (marked.to_string(), "marked: keys act on all of these"),
         (ellipsis.to_string(), "asked for, not done yet; also: text was cut"),
         ("MODE".to_owned(), "what the operator wants: up, drain, down"),
+        (format!("up{differs}drain"), "the instances differ: up at one, draining at another"),
+        ("overrides".to_owned(), "what an operator has set and the config does not say (O lists them, C drops them)"),
         ("HEALTH".to_owned(), "what the checks say, whatever the mode"),
         (format!("{passed}128"), "128 checks passed in a row"),
         (format!("{failed}2/3"), "2 failed, a third makes it unhealthy"),
@@ -94,6 +112,7 @@ fn glossary(glyphs: &Glyphs) -> Vec<(String, &'static str)> {
         (tick.to_string(), "its fair share: weight among those that were eligible"),
         ("+1.7!".to_owned(), "off by more than chance explains (where the strategy aims at shares by weight)"),
         ("P50 P99".to_owned(), "latency until the last byte; ~ rests on few samples"),
+        ("worst p99".to_owned(), "of several instances, the one that is worst off"),
         ("ERR%".to_owned(), "5xx answers and failures per request"),
         ("LAST 60 S".to_owned(), "requests per second, on one scale for all"),
         (nothing.to_string(), "no requests at that time; among events: for the record"),

@@ -3,6 +3,8 @@
 mod anything;
 mod sample;
 
+use std::sync::Arc;
+
 use insta::assert_snapshot;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -11,12 +13,15 @@ use ratatui::style::Color;
 
 use super::*;
 use crate::balance::backend::{BackendId, Mode};
-use crate::balance::snapshot::Phase;
+use crate::balance::snapshot::{Override, Phase};
 use crate::balance::strategy::StrategyKind;
 use crate::command::Command;
 use crate::event::Severity;
+use crate::tui::fixture;
+use crate::tui::fleet::{Fleet, Link};
 use crate::tui::guard;
-use crate::tui::state::{Choice, Confirm, Frozen, Pending, Toast, TypeName};
+use crate::tui::palette::Palette;
+use crate::tui::state::{Choice, Confirm, Filter, Frozen, Pending, Toast, TypeName};
 use crate::tui::theme::{Depth, Look, Options};
 
 fn render(state: &State, theme: &Theme, width: u16, height: u16) -> Buffer {
@@ -127,7 +132,7 @@ fn notices() {
     state.read_only = true;
     state.dropped = 3;
     let command = Command::SetWeight { backend: BackendId::new("web", "api-5"), weight: Some(3) };
-    state.pending.push(Pending { token: 1, command, done: None, answered: None });
+    state.pending.push(Pending { token: 1, to: 0, command, answered: None });
     let text = "web/api-5 draining, 31 in flight, others 20 -> 25 % (z undo)".to_owned();
     state.toast = Some(Toast { text, severity: Severity::Operator, until: u64::MAX });
     assert_snapshot!("notices", picture(&state, 120, 36));
@@ -189,18 +194,133 @@ fn details() {
     );
 }
 
+/// Somebody has been at work: a drain with a reason and an end, a weight, a strategy.
+fn overridden() -> State {
+    let mut state = sample::state_of(vec![sample::pool(), sample::static_pool()]);
+    let mut live = (*state.live).clone();
+    live.pools[1].strategy = StrategyKind::Random;
+    let backends = &mut live.pools[0].backends;
+    for backend in backends.iter_mut().filter(|backend| backend.mode != Mode::Up) {
+        backend.mode_override = Some(Override {
+            by: "cli:alice".to_owned(),
+            at_unix_ms: sample::NOW - 300_000,
+            reason: Some("deploy of 17".into()),
+            until_unix_ms: Some(sample::NOW + 300_000),
+        });
+    }
+    backends[1].weight = 5;
+    backends[1].weight_override = Some(fixture::set_by("dashboard", None));
+    state.live = live.into();
+    state.selected = Some(BackendId::new("web", "api-5"));
+    state
+}
+
+const SIZES: [(u16, u16); 3] = [(120, 36), (80, 24), (40, 12)];
+
+fn pictures(name: &str, state: &State) {
+    for (width, height) in SIZES {
+        assert_snapshot!(format!("{name}_{width}x{height}"), picture(state, width, height));
+    }
+}
+
+#[test]
+fn overrides() {
+    pictures("overridden", &overridden());
+    pictures("overrides", &State { overlay: Overlay::Overrides { at: 1 }, ..overridden() });
+    assert_snapshot!("no_overrides", picture(&State { overlay: Overlay::Overrides { at: 9 }, ..fixture::state(2) }, 80, 24));
+}
+
+#[test]
+fn why() {
+    for name in ["api-3", "api-5"] {
+        let overlay = Overlay::Why { backend: BackendId::new("web", name), scroll: 0 };
+        pictures(&format!("why_{name}"), &State { overlay, ..overridden() });
+    }
+}
+
+#[test]
+fn log() {
+    let filter = |text: &str, editing| Filter { text: text.to_owned(), editing };
+    pictures("log", &with(Overlay::Log { at: None, filter: Filter::default() }));
+    pictures("log_filtered", &with(Overlay::Log { at: Some(4), filter: filter("api-5", true) }));
+}
+
+#[test]
+fn palette() {
+    let mut state = overridden();
+    state.typed = vec!["drain web/api-3 for 10m because deploy".to_owned()];
+    for (name, text, at) in [("empty", "", None), ("verb", "dr", Some(1)), ("backend", "drain web/api", None)] {
+        state.overlay = Overlay::Palette(Palette { text: text.to_owned(), at });
+        pictures(&format!("palette_{name}"), &state);
+    }
+}
+
+#[test]
+fn marks() {
+    let mut state = sample::state();
+    state.marked = [1, 3].map(|n| BackendId::new("web", &format!("api-{n}"))).into();
+    pictures("marked", &state);
+}
+
+/// Attached to two instances that do not agree, of which a third is gone.
+fn fleet() -> State {
+    let mut state = sample::state();
+    let now = state.now;
+    state.fleet = Fleet::attached((1..=3).map(|n| Arc::from(format!("10.0.0.{n}:9900"))), now - 30_000);
+    for (at, member) in state.fleet.members.iter_mut().enumerate() {
+        let mut live = (*state.live).clone();
+        let backend = &mut live.pools[0].backends[at];
+        fixture::set_mode(backend, Mode::Drain);
+        live.pools[0].backends[5 - at].weight += 1;
+        (member.snapshot, member.link, member.seen_at) = (Some(live.into()), Link::Open, now);
+    }
+    let gone = &mut state.fleet.members[2];
+    (gone.link, gone.seen_at) = (Link::Lost("connection refused".into()), now - 12_000);
+    state.gather();
+    state
+}
+
+#[test]
+fn several_instances_are_one_table() {
+    let mut state = fleet();
+    pictures("fleet", &state);
+    state.overlay = Overlay::Details { backend: BackendId::new("web", "api-1"), scroll: 0 };
+    assert_snapshot!("fleet_details", picture(&state, 120, 36));
+    state.overlay = Overlay::Why { backend: BackendId::new("web", "api-1"), scroll: 0 };
+    assert_snapshot!("fleet_why", picture(&state, 120, 36));
+    state.overlay = Overlay::None;
+    state.fleet.alone = Some(1);
+    state.gather();
+    assert_snapshot!("fleet_one_alone", picture(&state, 120, 36));
+    assert!(text(&render(&fleet(), &ascii(), 120, 36)).is_ascii());
+}
+
+#[test]
+fn old_figures_are_told_to_be_old() {
+    let mut state = fleet();
+    state.fleet.members.truncate(1);
+    state.fleet.members[0].link = Link::Lost("connection refused".into());
+    state.fleet.members[0].seen_at = state.now - 12_000;
+    state.gather();
+    pictures("stale", &state);
+    assert_snapshot!("stale_styles", styles(&render(&state, &dark(), 40, 12)));
+    state.fleet.members[0].snapshot = None;
+    state.gather();
+    assert_snapshot!("no_answer", picture(&state, 80, 24));
+}
+
 #[test]
 fn dialogs() {
     let backend = BackendId::new("web", "api-3");
     let command = Command::SetMode { backend: backend.clone(), mode: Mode::Down, cut: false, then_down: None };
     let state = sample::state();
-    let impact = guard::judge(&state.live, &command).1.expect("a backend of the sample");
+    let impact = guard::judge(&state.worlds(), std::slice::from_ref(&command)).1.expect("a backend of the sample");
     let choices = vec![Choice::Cancel, Choice::Finish, Choice::Cut];
-    let confirm = Confirm { command: command.clone(), impact: impact.clone(), choices, focus: 0, armed_at: 0 };
+    let confirm = Confirm { wish: command.clone().into(), impact: impact.clone(), choices, focus: 0, armed_at: 0 };
     assert_snapshot!("confirm", picture(&with(Overlay::Confirm(confirm.clone())), 80, 24));
     assert_snapshot!("confirm_styles", styles(&render(&with(Overlay::Confirm(confirm.clone())), &dark(), 60, 16)));
     assert_snapshot!("confirm_pocket", picture(&with(Overlay::Confirm(confirm)), 40, 12));
-    let typed = TypeName { command, impact, typed: "api".to_owned(), armed_at: 0 };
+    let typed = TypeName { wish: command.into(), impact, typed: "api".to_owned(), armed_at: 0 };
     assert_snapshot!("type_name", picture(&with(Overlay::TypeName(typed)), 80, 24));
     assert_snapshot!("quit", picture(&with(Overlay::Quit { armed_at: 0 }), 80, 24));
     assert_snapshot!("quit_line", picture(&with(Overlay::Quit { armed_at: 0 }), 20, 5));

@@ -94,13 +94,13 @@ impl Keel {
     pub fn start(rest: impl Display) -> Self {
         let (dir, path) = config_dir("127.0.0.1:0", rest);
         let mut command = Command::new(BINARY);
-        Self::spawn(command.arg("serve").arg("-c").arg(path).stdin(Stdio::null()), dir)
+        Self::spawn(command.arg("serve").arg("-c").arg(path).stdin(Stdio::null()).stdout(Stdio::null()), dir)
     }
 
     /// Starts what this command makes of it and waits until it listens. The directory goes when it is dropped.
     #[track_caller]
     pub fn spawn(command: &mut Command, dir: TempDir) -> Self {
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let lines = collect(child.stderr.take().unwrap());
         let unset = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut keel = Self { address: unset, admin: unset, child, lines, _dir: dir };

@@ -51,7 +51,7 @@ impl Ward {
                     1 => Err(CheckError::Io(rustix::io::Errno::MFILE.into())),
                     status => Ok(Passed::Status(status)),
                 };
-                Finding { result, took: slowness }
+                Finding { result, took: slowness, body: None }
             }
         };
         let pace = Pace::new(2 * SECOND, 0, 1, 2);

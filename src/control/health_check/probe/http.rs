@@ -9,8 +9,19 @@ use super::CheckError;
 const MAX_HEAD: usize = 16 * 1024;
 const MAX_FIELDS: usize = 128;
 
-/// Asks for `path` and returns the final status as soon as the answer's head is complete.
-pub(super) async fn get(stream: &mut TcpStream, authority: &str, path: &str) -> Result<u16, CheckError> {
+/// An answer, as far as it has come when its head is complete.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// The final status.
+    pub(super) status: u16,
+    /// Whether the body comes in chunks.
+    pub(super) chunked: bool,
+    /// What has come after the head.
+    pub(super) body: Vec<u8>,
+}
+
+/// Asks for `path` and returns the answer as soon as its head is complete.
+pub(super) async fn get(stream: &mut TcpStream, authority: &str, path: &str) -> Result<Answer, CheckError> {
     let version = env!("CARGO_PKG_VERSION");
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: evenkeel/{version}\r\nConnection: close\r\n\r\n");
@@ -20,8 +31,8 @@ pub(super) async fn get(stream: &mut TcpStream, authority: &str, path: &str) -> 
         if stream.read_buf(&mut head).await? == 0 {
             return Err(if head.is_empty() { CheckError::Closed } else { CheckError::NotHttp });
         }
-        if let Some(status) = final_status(&head)? {
-            return Ok(status);
+        if let Some(answer) = final_answer(&head)? {
+            return Ok(answer);
         }
         if head.len() >= MAX_HEAD {
             return Err(CheckError::HeadTooLarge);
@@ -29,15 +40,18 @@ pub(super) async fn get(stream: &mut TcpStream, authority: &str, path: &str) -> 
     }
 }
 
-/// The first status that is not informational, once its head is complete.
-fn final_status(mut bytes: &[u8]) -> Result<Option<u16>, CheckError> {
+/// The first answer that is not informational, once its head is complete.
+fn final_answer(mut bytes: &[u8]) -> Result<Option<Answer>, CheckError> {
     loop {
         let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
         let mut response = httparse::Response::new(&mut fields);
         match response.parse(bytes) {
             Ok(httparse::Status::Complete(length)) => match response.code {
                 Some(100 | 102..=199) => bytes = &bytes[length..],
-                code => return Ok(code),
+                code => {
+                    let chunked = response.headers.iter().any(|field| field.name.eq_ignore_ascii_case("transfer-encoding"));
+                    return Ok(code.map(|status| Answer { status, chunked, body: bytes[length..].to_vec() }));
+                }
             },
             Ok(httparse::Status::Partial) => return Ok(None),
             Err(httparse::Error::TooManyHeaders) => return Err(CheckError::HeadTooLarge),
@@ -49,6 +63,12 @@ fn final_status(mut bytes: &[u8]) -> Result<Option<u16>, CheckError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_body_begins_after_the_head() {
+        let answer = final_answer(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 503 No\r\nTransfer-encoding: chunked\r\n\r\n2\r\nno");
+        assert_eq!(answer.unwrap(), Some(Answer { status: 503, chunked: true, body: b"2\r\nno".to_vec() }));
+    }
 
     #[test]
     fn statuses() {
@@ -63,7 +83,7 @@ mod tests {
         ];
         for (bytes, want) in cases {
             assert_eq!(
-                final_status(bytes.as_bytes()).map_err(|error| error.to_string()),
+                final_answer(bytes.as_bytes()).map(|answer| answer.map(|a| a.status)).map_err(|error| error.to_string()),
                 want.map_err(str::to_owned),
                 "{bytes:?}"
             );

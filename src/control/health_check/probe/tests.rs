@@ -21,6 +21,11 @@ fn http() -> HealthCheck {
 
 /// Checks a server that takes one connection, reads one request and answers with these bytes; returns the request too.
 async fn answered(bytes: &'static [u8]) -> (String, String) {
+    let (finding, request) = found(bytes).await;
+    (finding.to_string(), request)
+}
+
+async fn found(bytes: &'static [u8]) -> (Finding, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = tokio::spawn(async move {
@@ -33,7 +38,7 @@ async fn answered(bytes: &'static [u8]) -> (String, String) {
     let finding = probe(&spec(port), &http()).await;
     let request = server.await.unwrap();
     assert_eq!(finding.passed(), finding.result.is_ok());
-    (finding.to_string(), request.replace(&port.to_string(), "PORT"))
+    (finding, request.replace(&port.to_string(), "PORT"))
 }
 
 #[tokio::test]
@@ -63,6 +68,18 @@ async fn reasons_are_words() {
 }
 
 #[tokio::test]
+async fn the_body_of_a_wrong_answer_is_kept() {
+    let cases: [(&[u8], Option<&str>); 3] = [
+        (b"HTTP/1.1 503 Down\r\nContent-Length: 11\r\n\r\nno database", Some("no database")),
+        (b"HTTP/1.1 503 Down\r\n\r\n", None),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nfine", None),
+    ];
+    for (bytes, body) in cases {
+        assert_eq!(found(bytes).await.0.body.as_deref(), body);
+    }
+}
+
+#[tokio::test]
 async fn an_endless_head_is_given_up() {
     let head = format!("HTTP/1.1 200 OK\r\nA: {}", "a".repeat(17 * 1024));
     assert_eq!(answered(head.leak().as_bytes()).await.0, "the answer's head is too large");
@@ -88,6 +105,6 @@ async fn silence_times_out_for_http_and_passes_for_tcp() {
 
 #[test]
 fn latency_is_told_in_whole_milliseconds() {
-    let told = |us| Finding { result: Ok(Passed::Status(200)), took: Duration::from_micros(us) }.to_string();
+    let told = |us| Finding { result: Ok(Passed::Status(200)), took: Duration::from_micros(us), body: None }.to_string();
     assert_eq!([told(300), told(1000), told(3900)], ["200 in <1 ms", "200 in 1 ms", "200 in 3 ms"]);
 }

@@ -6,11 +6,13 @@ use proptest::prelude::*;
 
 use super::{Panel, State, Theme, ascii, render, sample};
 use crate::balance::backend::{BackendId, Eligibility, Mode, Verdict};
-use crate::balance::snapshot::{BackendView, CheckResult, PoolView, Second, Snapshot, Traffic};
+use crate::balance::snapshot::{BackendView, CheckResult, Override, PoolView, Second, Snapshot, Traffic};
 use crate::balance::strategy::StrategyKind;
 use crate::event::{Event, Severity, Stamped};
 use crate::tui::fixture;
-use crate::tui::state::{Overlay, Toast};
+use crate::tui::fleet::{Fleet, Link};
+use crate::tui::palette::Palette;
+use crate::tui::state::{Filter, Overlay, Toast};
 
 /// Names that a config, or somebody behind one, might come up with.
 fn name() -> impl Strategy<Value = Arc<str>> {
@@ -74,12 +76,19 @@ fn backend() -> impl Strategy<Value = BackendView> {
     let figures = (any::<[u32; 6]>(), figure(), figure(), figure(), traffic(), history(), any::<Option<u64>>());
     (words, figures).prop_map(|((name, text, eligibility, health), (counts, share, fair, rps, traffic, history, ms))| {
         let [streak, rise, fall, weight, in_flight, cap] = counts;
-        let check =
-            CheckResult { at_unix_ms: ms.unwrap_or(0), passed: false, detail: text.to_string(), took_us: u64::from(streak) };
+        let check = CheckResult {
+            at_unix_ms: ms.unwrap_or(0),
+            passed: false,
+            detail: text.to_string(),
+            took_us: u64::from(streak),
+            body: None,
+        };
         BackendView {
             id: BackendId { pool: "web".into(), backend: name },
             url: format!("http://{text}"),
             mode: Mode::Up,
+            mode_override: Some(fixture::set_by(&text, Some(&text))),
+            weight_override: ms.map(|ms| Override { until_unix_ms: Some(ms), ..fixture::set_by(&text, None) }),
             health,
             streak,
             last_check_passed: streak % 2 == 0,
@@ -129,6 +138,11 @@ fn overlay() -> impl Strategy<Value = Overlay> {
         Just(Overlay::Picker { pool: "web".into(), strategy: StrategyKind::IpHash }),
         any::<usize>().prop_map(move |scroll| Overlay::Details { backend: backend.clone(), scroll }),
         Just(Overlay::Quit { armed_at: 0 }),
+        name().prop_map(|backend| Overlay::Why { backend: BackendId { pool: "web".into(), backend }, scroll: 0 }),
+        any::<usize>().prop_map(|at| Overlay::Overrides { at }),
+        (name(), any::<Option<u64>>(), any::<bool>())
+            .prop_map(|(text, at, editing)| Overlay::Log { at, filter: Filter { text: text.to_string(), editing } }),
+        (name(), any::<Option<usize>>()).prop_map(|(text, at)| Overlay::Palette(Palette { text: text.to_string(), at })),
     ]
 }
 
@@ -146,9 +160,21 @@ fn state() -> impl Strategy<Value = State> {
             if typing {
                 state.filter.text = word.to_string();
             }
+            state.typed = vec![word.to_string()];
+            state.marked.extend(state.selected.clone());
+            // Attached to none, to one that is gone, to two, or to two of which one is gone.
+            state.fleet = Fleet::attached((0..at % 3).map(|_| word.clone()), at);
+            for (nth, member) in state.fleet.members.iter_mut().enumerate() {
+                member.snapshot = Some(Arc::clone(&state.live));
+                let is_gone = typing && nth == 0;
+                member.link = if is_gone { Link::Lost(word.clone()) } else { Link::Open };
+            }
+            if state.fleet.is_attached() {
+                state.gather();
+            }
             state.toast = Some(Toast { text: word.to_string(), severity: Severity::Error, until: u64::MAX });
             let event = Event::Note { text: word.to_string(), severity: Severity::Warning };
-            state.events.push(&Stamped { seq: 99, at_unix_ms: at, event });
+            state.events.push(0, &Stamped { seq: 99, at_unix_ms: at, event });
             state
         },
     )

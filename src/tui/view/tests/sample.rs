@@ -37,7 +37,7 @@ pub(super) fn state_of(pools: Vec<PoolView>) -> State {
     };
     let mut state = State { live: Arc::new(live), selected, now: 11_647_000, grace: 30_000, ..State::default() };
     for (seq, (ago, event)) in (1..).zip(happenings()) {
-        state.events.push(&Stamped { seq, at_unix_ms: NOW - ago * 1000, event });
+        state.events.push(0, &Stamped { seq, at_unix_ms: NOW - ago * 1000, event });
     }
     state
 }
@@ -144,7 +144,8 @@ fn unhealthy(backend: &mut BackendView) {
     backend.eligibility = Eligibility::Unhealthy;
     backend.last_check_passed = false;
     backend.streak = 14;
-    backend.checks = vec![CheckResult { at_unix_ms: NOW - 900, passed: false, detail: "refused".to_owned(), took_us: 210 }];
+    backend.checks =
+        vec![CheckResult { at_unix_ms: NOW - 900, passed: false, detail: "refused".to_owned(), took_us: 210, body: None }];
     backend.history = Vec::new();
     backend.windows = Default::default();
 }
@@ -185,6 +186,7 @@ fn checks() -> Vec<CheckResult> {
         passed,
         detail: detail.to_owned(),
         took_us,
+        body: None,
     };
     vec![
         check(1, false, "timeout after 1s", 1_000_000),

@@ -1,7 +1,13 @@
 //! Which pool serves a host and path: the exact host, else the longest wildcard, else the default pools; within a host the
 //! longest path prefix. When no prefix of a host matches, the less specific hosts are asked.
+//!
+//! And what a request is keyed by within its pool: see [`key()`].
+
+mod key;
 
 use std::collections::HashMap;
+
+pub use self::key::{cookie, key};
 
 use crate::config::HostPattern;
 
@@ -10,7 +16,7 @@ type Prefixes = Vec<(Box<str>, usize)>;
 
 /// See the module. Immutable.
 #[derive(Debug, Default)]
-pub(super) struct Router {
+pub struct Router {
     exact: HashMap<Box<str>, Prefixes>,
     /// By suffix, which starts with a dot.
     wildcard: HashMap<Box<str>, Prefixes>,
@@ -19,7 +25,7 @@ pub(super) struct Router {
 
 impl Router {
     /// Routes to pools, given as hosts and path prefix, by their position.
-    pub(super) fn new<'a>(pools: impl Iterator<Item = (&'a [HostPattern], &'a str)>) -> Self {
+    pub fn new<'a>(pools: impl Iterator<Item = (&'a [HostPattern], &'a str)>) -> Self {
         let mut router = Self::default();
         for (index, (hosts, prefix)) in pools.enumerate() {
             let prefix: Box<str> = prefix.trim_end_matches('/').into();
@@ -40,7 +46,7 @@ impl Router {
     }
 
     /// The pool for a host (without port; any case) and an absolute path without query.
-    pub(super) fn route(&self, host: &str, path: &str) -> Option<usize> {
+    pub fn route(&self, host: &str, path: &str) -> Option<usize> {
         if !(self.exact.is_empty() && self.wildcard.is_empty()) {
             let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
             if let Some(index) = self.exact.get(host.as_str()).and_then(|prefixes| longest(prefixes, path)) {
@@ -54,6 +60,18 @@ impl Router {
         }
         longest(&self.default, path)
     }
+}
+
+/// The pattern by which a pool with these hosts serves a host: the most specific one. `None` for a default pool.
+pub fn pattern<'a>(hosts: &'a [HostPattern], host: &str) -> Option<&'a HostPattern> {
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let matching = hosts.iter().filter_map(|pattern| match pattern {
+        HostPattern::Exact(name) => (host == *name).then_some((usize::MAX, pattern)),
+        HostPattern::Wildcard(suffix) => {
+            (host.len() > suffix.len() && host.ends_with(suffix.as_str())).then_some((suffix.len(), pattern))
+        }
+    });
+    matching.max_by_key(|(specific, _)| *specific).map(|(_, pattern)| pattern)
 }
 
 /// The first prefix that matches whole segments of `path`.
@@ -92,6 +110,21 @@ mod tests {
             (".example.org", 0),
         ] {
             assert_eq!(router.route(host, "/"), Some(pool), "{host}");
+        }
+    }
+
+    #[test]
+    fn a_host_is_served_by_its_most_specific_pattern() {
+        let hosts = [".org", ".b.org", ".c.org"].map(|suffix| HostPattern::Wildcard(suffix.to_owned()));
+        let hosts = [&hosts[..], &[HostPattern::Exact("a.b.org".to_owned())]].concat();
+        for (host, want) in [
+            ("A.B.org.", Some("a.b.org")),
+            ("x.b.org", Some("*.b.org")),
+            ("b.org", Some("*.org")),
+            ("org", None),
+            ("x.net", None),
+        ] {
+            assert_eq!(pattern(&hosts, host).map(ToString::to_string).as_deref(), want, "{host}");
         }
     }
 

@@ -1,0 +1,61 @@
+//! The list of whatever differs from the config.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::Widget;
+
+use super::frame::Frame;
+use super::provenance;
+use crate::tui::overrides::{self, Overridden};
+use crate::tui::safe::{clip, fit, fit_middle};
+use crate::tui::state::State;
+use crate::tui::theme::Theme;
+
+/// Columns that it would like.
+pub(super) const WIDTH: u16 = 112;
+
+/// Rows that it would like.
+pub(super) fn height(state: &State) -> u16 {
+    u16::try_from(overrides::list(&state.live).len().max(1)).unwrap_or(u16::MAX).saturating_add(4)
+}
+
+pub(super) fn draw(area: Rect, buf: &mut Buffer, at: usize, state: &State, theme: &Theme) {
+    let list = overrides::list(&state.live);
+    let inner = Frame::titled([Span::styled("Overrides", theme.strong)])
+        .aside(Span::styled("what differs from the config", theme.quiet))
+        .keys("C back to the config   Enter go there   Esc close", area, theme)
+        .draw(area, buf, theme);
+    if list.is_empty() {
+        Line::styled(" nothing: what runs is what the config says", theme.quiet).render(inner, buf);
+        return;
+    }
+    let at = at.min(list.len() - 1);
+    let room = usize::from(inner.height);
+    let first = at.saturating_sub(room / 2).min(list.len().saturating_sub(room));
+    let lines = lines(state, theme, inner.width.into()).into_iter().enumerate();
+    for ((nth, line), row) in lines.skip(first).zip(inner.rows()) {
+        line.render(row, buf);
+        if nth == at {
+            buf.set_style(row, theme.selected);
+        }
+    }
+}
+
+/// The whole list.
+pub(super) fn lines(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    overrides::list(&state.live).iter().map(|overridden| line(overridden, width, state, theme)).collect()
+}
+
+/// `web/api-2  mode drain  by cli:alice since 14:02:11: deploy`, the latter as far as there is room.
+fn line(overridden: &Overridden<'_>, width: usize, state: &State, theme: &Theme) -> Line<'static> {
+    let ellipsis = theme.glyphs.ellipsis;
+    let subject = (width / 5).clamp(8, 24);
+    let what = (width * 2 / 5).clamp(12, 44);
+    let whose = overridden.terms.map_or_else(|| "by an operator".to_owned(), |terms| provenance::told(terms, state));
+    Line::from(vec![
+        Span::styled(format!(" {} ", fit_middle(&overridden.subject, subject, ellipsis)), theme.strong),
+        Span::raw(fit(&overridden.what, what, ellipsis)),
+        Span::styled(format!(" {}", clip(&whose, width.saturating_sub(subject + what + 3), ellipsis)), theme.quiet),
+    ])
+}
