@@ -212,10 +212,10 @@ fn who_waits_for_room_goes_on_to_wait_for_the_first_check() {
     let (gate, sick) = (Gate::default(), Arc::new(AtomicBool::new(false)));
     let [busy, fresh] = ["busy", "fresh"].map(|name| upstream(ok(name)));
     let is_check = |head: &Head| head.start_line().contains("/health");
-    let answer = (gate.clone(), Arc::clone(&sick));
-    busy.improvises(move |head| match is_check(head) {
-        true => status(if answer.1.load(Relaxed) { 503 } else { 200 }),
-        false => held(&answer.0, "busy"),
+    let (room, ill) = (gate.clone(), Arc::clone(&sick));
+    busy.improvises(move |head| {
+        let verdict = if ill.load(Relaxed) { 503 } else { 200 };
+        if is_check(head) { status(verdict) } else { held(&room, "busy") }
     });
     fresh.improvises(move |head| if is_check(head) { stalls_before_the_head() } else { ok("fresh") });
     let backends = format!("[{{url: \"{}\", max_in_flight: 1}}, \"{}\"]", busy.url(), fresh.url());
