@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub use self::live::{Down, Drain, Events, Forced, Live, Name, Status, Strategy, Terms, Then, Up, Wanted, Weight};
+pub use self::live::{Down, Drain, Events, Explain, Forced, Live, Name, Status, Strategy, Terms, Then, Up, Wanted, Weight};
 use crate::client::Address;
 use crate::tui::theme::{Depth, Look};
 

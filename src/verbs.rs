@@ -4,8 +4,10 @@
 mod act;
 pub mod complete;
 mod events;
+mod explain;
 mod failure;
 mod name;
+mod plan;
 mod progress;
 mod status;
 mod table;
@@ -23,8 +25,9 @@ use tokio::signal::ctrl_c;
 
 pub use self::failure::Failure;
 use crate::cli::{Live, Options};
-use crate::client::{Call, Client};
+use crate::client::{Call, Client, Error};
 use crate::command::{Command, Terms};
+use crate::telemetry::line::Escaped;
 
 /// Does what a verb says. Interrupted, it changes nothing more.
 pub fn run(verb: Live, options: &Options) -> Result<(), Failure> {
@@ -38,16 +41,16 @@ pub fn run(verb: Live, options: &Options) -> Result<(), Failure> {
         tokio::select! {
             biased;
             _ = ctrl_c() => Err(Failure::Interrupted(desk.left.take())),
-            done = obey(&desk, verb) => done,
+            done = obey(&desk, verb, options) => done,
         }
     })
 }
 
 const fn changes_something(verb: &Live) -> bool {
-    !matches!(verb, Live::Status(_) | Live::Events(_))
+    !matches!(verb, Live::Status(_) | Live::Plan | Live::Explain(_) | Live::Events(_))
 }
 
-async fn obey(desk: &Desk, verb: Live) -> Result<(), Failure> {
+async fn obey(desk: &Desk, verb: Live, options: &Options) -> Result<(), Failure> {
     let step = async |command, force| act::command(desk, &command, &Terms::default(), force).await;
     match verb {
         Live::Status(of) => status::run(desk, &of).await,
@@ -59,6 +62,8 @@ async fn obey(desk: &Desk, verb: Live) -> Result<(), Failure> {
         Live::Undo(forced) => step(Command::Undo, forced.force).await,
         Live::Redo(forced) => step(Command::Redo, forced.force).await,
         Live::Reload(forced) => step(Command::Reload, forced.force).await,
+        Live::Plan => plan::run(desk, options.config.as_deref()).await,
+        Live::Explain(request) => explain::run(desk, &request).await,
         Live::Events(events) => events::run(desk, events).await,
     }
 }
@@ -75,18 +80,24 @@ struct Desk {
 
 impl Desk {
     /// What a call is answered with. For scripts, a no is an answer like any other.
-    async fn call(&self, call: &Call) -> Result<String, Failure> {
+    async fn call(&self, call: &Call) -> Result<String, Error> {
         let answer = self.client.call(call).await;
-        if let (true, Err(crate::client::Error::Refused { json, .. })) = (self.json, &answer) {
+        if let (true, Err(Error::Refused { json, .. })) = (self.json, &answer) {
             say(json);
         }
-        Ok(answer?)
+        answer
     }
 }
 
 /// Prints a line, or several. Whoever has closed stdout has read enough; what was asked for is done all the same.
 fn say(text: impl Display) {
     let _ = try_to_say(text);
+}
+
+/// Prints several lines, each without power over the terminal.
+fn say_lines(text: &str) {
+    let lines: Vec<_> = text.lines().map(|line| Escaped(line).to_string()).collect();
+    say(lines.join("\n"));
 }
 
 /// Prints a line, or several, and tells whether anybody reads.

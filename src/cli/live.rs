@@ -1,5 +1,6 @@
 //! The verbs on a running instance.
 
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -30,6 +31,10 @@ pub enum Live {
     Redo(Forced),
     /// Read the config file again and apply what has changed
     Reload(Forced),
+    /// Show what a reload would change; of the file that --config names, or of the instance's own
+    Plan,
+    /// Show which backend a request would go to, and why
+    Explain(Explain),
     /// Show what has happened
     Events(Events),
 }
@@ -129,6 +134,21 @@ pub struct Forced {
     /// Do it even if nobody is left to serve
     #[arg(long)]
     pub force: bool,
+}
+
+/// Options of `explain`.
+#[derive(Args, Clone, Debug)]
+pub struct Explain {
+    /// The request's method
+    pub method: String,
+    /// Its address, such as `http://example.com/path`
+    pub url: String,
+    /// A header field of it; may be given several times
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    pub headers: Vec<String>,
+    /// Its client's address
+    #[arg(long, value_name = "IP")]
+    pub client: Option<IpAddr>,
 }
 
 /// Options of `events`.
@@ -276,6 +296,7 @@ mod tests {
             ("evenkeel drain web/a --wait 1s --then off", ErrorKind::InvalidValue),
             ("evenkeel weight web/a heavy", ErrorKind::ValueValidation),
             ("evenkeel strategy web fair", ErrorKind::ValueValidation),
+            ("evenkeel explain GET http://h/ --client me", ErrorKind::ValueValidation),
             ("evenkeel status --plain --json", ErrorKind::ArgumentConflict),
             ("evenkeel status --admin nowhere", ErrorKind::ValueValidation),
         ] {

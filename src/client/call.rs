@@ -1,6 +1,7 @@
 //! What is asked of an admin API, as a method, a target and a body.
 
 use std::fmt::{self, Write};
+use std::net::IpAddr;
 
 use http::Method;
 use serde_json::{Map, Value, json};
@@ -9,6 +10,7 @@ use crate::balance::backend::BackendId;
 use crate::command::{Command, Terms, ThenDown};
 
 const JSON: &str = "application/json";
+const YAML: &str = "application/yaml";
 
 /// A request that has not been sent yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +35,23 @@ impl Call {
     /// What has happened after the event `since`.
     pub fn past_events(since: u64) -> Self {
         Self::get(format!("/api/v1/events?since={since}&follow=false"))
+    }
+
+    /// What a reload would change: of this text, or of the file that the instance was started with.
+    pub fn plan(text: Option<String>) -> Self {
+        Self { body: text.unwrap_or_default(), body_type: YAML, ..Self::of(Method::POST, "/api/v1/plan") }
+    }
+
+    /// Where a request would go, and why.
+    pub fn explain(method: &str, url: &str, headers: &[String], client: Option<IpAddr>) -> Self {
+        let mut target = format!("/api/v1/explain?method={}&url={}", Encoded(method), Encoded(url));
+        for header in headers {
+            let _ = write!(target, "&header={}", Encoded(header));
+        }
+        if let Some(client) = client {
+            let _ = write!(target, "&client={}", Encoded(&client.to_string()));
+        }
+        Self::get(target)
     }
 
     /// Something to do.
@@ -155,5 +174,8 @@ mod tests {
         let backend = BackendId::new("../w", "a?b#c d\r\n\u{e9}");
         let call = Call::command(&Command::SetWeight { backend, weight: Some(1) }, &Terms::default(), false);
         assert_eq!(call.target, "/api/v1/pools/..%2Fw/backends/a%3Fb%23c%20d%0D%0A%C3%A9/weight");
+        let call = Call::explain("GET", "http://h/p?q=1&x", &["A: b&c".into()], Some([10, 0, 0, 1].into()));
+        let want = "/api/v1/explain?method=GET&url=http:%2F%2Fh%2Fp%3Fq%3D1%26x&header=A:%20b%26c&client=10.0.0.1";
+        assert_eq!(call.target, want);
     }
 }

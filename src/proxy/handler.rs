@@ -203,11 +203,14 @@ impl Service<'_> {
         let lease = match self.upstream.picker.pick(&input) {
             Ok(lease) => lease,
             Err(no_pick) => {
+                if let Some(line) = self.line.as_deref_mut() {
+                    line.waits(now);
+                }
                 let waited = queue::wait(self.client, self.upstream, input, no_pick, last).await;
                 // The wait was not the backend's.
                 taken = Instant::now();
                 if let Some(line) = self.line.as_deref_mut() {
-                    line.facts.queue += taken - now;
+                    line.waited(taken);
                 }
                 waited?
             }

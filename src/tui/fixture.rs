@@ -9,7 +9,7 @@ use super::state::State;
 use super::update::{Effect, Msg, update};
 use crate::balance::backend::{BackendId, Eligibility, Mode, Verdict};
 use crate::balance::keel::Keel;
-use crate::balance::snapshot::{BackendView, Override, Phase, PoolView, Snapshot, Traffic};
+use crate::balance::snapshot::{BackendView, CheckResult, Override, Phase, PoolView, Snapshot, Traffic};
 use crate::balance::strategy::StrategyKind;
 use crate::balance::totals::Totals;
 
@@ -48,6 +48,11 @@ pub(crate) fn backend(pool: &str, name: &str) -> BackendView {
         histogram: Vec::new(),
         history: Vec::new(),
     }
+}
+
+/// A check's result, 5 ms after its begin.
+pub(crate) fn check(at_unix_ms: u64, passed: bool, detail: &str) -> CheckResult {
+    CheckResult { at_unix_ms, passed, detail: detail.to_owned(), took_us: 5_000, body: None }
 }
 
 /// A pool of `n` such backends: `api-1`, `api-2`, ...

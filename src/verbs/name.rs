@@ -25,8 +25,9 @@ pub(super) fn only(snapshot: &Snapshot, name: &str) -> Result<BackendId, String>
     match found[..] {
         [id] => Ok(id.clone()),
         [] => {
-            let names = ids().map(|id| (&*id.backend, id.to_string()));
-            Err(format!("there is no backend {}{}", Escaped(name), did_you_mean(name, names)))
+            let pools = snapshot.pools.iter().map(|pool| (&*pool.name, pool.name.to_string()));
+            let names = pools.chain(ids().map(|id| (&*id.backend, id.to_string())));
+            Err(format!("nothing is called {}{}", Escaped(name), did_you_mean(name, names)))
         }
         _ => {
             let all: Vec<_> = found.iter().map(ToString::to_string).collect();

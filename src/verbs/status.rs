@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::name::{missing, only};
 use super::{Desk, Failure, say};
 use crate::balance::backend::BackendId;
-use crate::balance::snapshot::{BackendView, PoolView, Snapshot};
+use crate::balance::snapshot::{BackendView, Snapshot};
 use crate::cli::Status;
 use crate::client::Call;
 use crate::telemetry::line::Escaped;
@@ -16,16 +16,17 @@ use crate::telemetry::line::Escaped;
 pub(super) async fn run(desk: &Desk, Status { of, plain }: &Status) -> Result<(), Failure> {
     let json = desk.call(&Call::snapshot()).await?;
     let mut snapshot: Snapshot = desk.client.read(&json)?;
+    let address = desk.client.address().to_string();
     let of = of.as_deref().map(|name| Of::find(&snapshot, name)).transpose().map_err(Failure::Failed)?;
     if desk.json {
         say(of.map_or(json.clone(), |of| of.json(&json)));
         return Ok(());
     }
     if let Some(of) = &of {
-        of.narrow(&mut snapshot);
+        snapshot.pools.retain(|pool| *pool.name == *of.pool());
     }
-    let text =
-        if *plain { plain_lines(&snapshot) } else { text::status(&snapshot, &desk.client.address().to_string(), &desk.zone) };
+    let only = of.as_ref().and_then(Of::backend);
+    let text = if *plain { plain_lines(&snapshot, only) } else { text::status(&snapshot, only, &address, &desk.zone) };
     say(text.trim_end());
     Ok(())
 }
@@ -47,7 +48,7 @@ impl Of {
         if snapshot.pools.iter().any(|pool| *pool.name == *name) {
             return Ok(Self::Pool(name.to_owned()));
         }
-        only(snapshot, name).map(Self::Backend).map_err(|_| missing(snapshot, &BackendId::new(name, "")))
+        only(snapshot, name).map(Self::Backend)
     }
 
     fn pool(&self) -> &str {
@@ -57,12 +58,8 @@ impl Of {
         }
     }
 
-    /// Leaves nothing else.
-    fn narrow(&self, snapshot: &mut Snapshot) {
-        snapshot.pools.retain(|pool| *pool.name == *self.pool());
-        if let Self::Backend(id) = self {
-            snapshot.pools.iter_mut().for_each(|pool| pool.backends.retain(|backend| backend.id == *id));
-        }
+    const fn backend(&self) -> Option<&BackendId> {
+        if let Self::Backend(id) = self { Some(id) } else { None }
     }
 
     /// The part of the JSON that is about it.
@@ -81,13 +78,13 @@ impl Of {
 }
 
 /// A line per backend with tabs between what scripts ask for.
-fn plain_lines(snapshot: &Snapshot) -> String {
+fn plain_lines(snapshot: &Snapshot, only: Option<&BackendId>) -> String {
     let line = |backend: &BackendView| {
         let BackendView { id, mode, health, in_flight, url, .. } = backend;
         Escaped(&id.to_string()).to_string() + &format!("\t{mode}\t{health}\t{in_flight}\t{}\n", Escaped(url))
     };
-    let of_pool = |pool: &PoolView| pool.backends.iter().map(line).collect::<String>();
-    snapshot.pools.iter().map(of_pool).collect()
+    let backends = snapshot.pools.iter().flat_map(|pool| &pool.backends);
+    backends.filter(|backend| only.is_none_or(|only| *only == backend.id)).map(line).collect()
 }
 
 #[cfg(test)]

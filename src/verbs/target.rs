@@ -27,13 +27,16 @@ pub(super) fn client(options: &Options) -> Result<Client, Failure> {
             admin => admin.map_err(Failure::Usage)?,
         }
     };
-    let address = match (&options.admin, &admin.listen) {
-        (Some(address), _) => address.clone(),
-        (None, Some(listen)) => Address::of_listener(listen)
+    let configured = admin.listen.as_deref().map_or_else(|| Ok(Address::default()), Address::of_listener);
+    let address = match &options.admin {
+        Some(address) => address.clone(),
+        None => configured
+            .clone()
             .map_err(|error| Failure::Usage(format!("{}: admin.listen: {error}", options.config_file().display())))?,
-        (None, None) => Address::default(),
     };
-    let token = options.token_file.as_ref().or(admin.token_file.as_ref());
+    // A config that only happens to lie here must not give its token away to another instance.
+    let is_meant = options.config.is_some() || configured.is_ok_and(|configured| configured == address);
+    let token = options.token_file.as_ref().or(admin.token_file.as_ref().filter(|_| is_meant));
     let token = token.map(|path| Token::read(path)).transpose().map_err(Failure::Usage)?;
     Ok(Client::new(address, Origin::Cli(user().into()), token))
 }
@@ -52,16 +55,26 @@ fn of_config(path: &Path, named: bool) -> Result<Admin, String> {
     struct Config {
         admin: Option<Admin>,
     }
-    let wrong = |what: String| format!("{}: {what}; --admin ADDR names the instance instead", path.display());
-    let mut text = String::new();
-    match File::open(path).and_then(|file| file.take(LARGEST).read_to_string(&mut text)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound && !named => return Ok(Admin::default()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(wrong("no such file".to_owned())),
-        Err(error) => return Err(wrong(format!("cannot be read: {error}"))),
-        Ok(_) => {}
+    const INSTEAD: &str = "--admin ADDR names the instance instead";
+    if !named && !path.exists() {
+        return Ok(Admin::default());
     }
-    let config: Config = serde_yaml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-    Ok(config.admin.unwrap_or_default())
+    let text = read(path).map_err(|error| format!("{error}; {INSTEAD}"))?;
+    let config: Result<Config, _> = serde_yaml::from_str(&text);
+    Ok(config.map_err(|error| format!("{}: {error}; {INSTEAD}", path.display()))?.admin.unwrap_or_default())
+}
+
+/// The text of a config.
+pub(super) fn read(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text));
+    let wrong = |what: &str| Err(format!("{}: {what}", path.display()));
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => wrong("no such file"),
+        Err(error) => wrong(&format!("cannot be read: {error}")),
+        Ok(_) if text.len() as u64 > LARGEST => wrong("larger than 4 MiB; is this a config?"),
+        Ok(_) => Ok(text),
+    }
 }
 
 /// Whose hand is on the keyboard: behind `sudo`, it is not root's.

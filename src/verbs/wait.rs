@@ -89,7 +89,6 @@ fn eligible(backend: &BackendView) -> Look {
 mod tests {
     use super::*;
     use crate::balance::backend::Eligibility;
-    use crate::balance::snapshot::CheckResult;
     use crate::tui::fixture;
 
     fn not_yet(words: &str) -> Look {
@@ -117,21 +116,14 @@ mod tests {
     #[test]
     fn fit_is_what_a_new_check_has_found_fit() {
         let mut backend = fixture::backend("web", "a");
-        let check = |at_unix_ms, passed: bool, detail: &str| CheckResult {
-            at_unix_ms,
-            passed,
-            detail: detail.into(),
-            took_us: 5_000,
-            body: None,
-        };
         assert_eq!(fit(&backend, 100), not_yet("has not been checked since"));
-        backend.checks = vec![check(104, true, "200 in 5 ms")];
+        backend.checks = vec![fixture::check(104, true, "200 in 5 ms")];
         assert_eq!(fit(&backend, 100), not_yet("has not been checked since"), "the check began before");
-        backend.checks = vec![check(105, true, "200 in 5 ms")];
+        backend.checks = vec![fixture::check(105, true, "200 in 5 ms")];
         assert_eq!(fit(&backend, 100), Look::There);
         (backend.health, backend.streak) = (Verdict::Unhealthy, 1);
         assert_eq!(fit(&backend, 100), not_yet("is unhealthy, but 1 of 2 checks passed (200 in 5 ms)"));
-        backend.checks = vec![check(110, false, "refused")];
+        backend.checks = vec![fixture::check(110, false, "refused")];
         (backend.last_check_passed, backend.streak) = (false, 7);
         assert_eq!(fit(&backend, 100), not_yet("is unhealthy, 7 checks failed in a row (refused)"));
         backend.checked = false;

@@ -1,20 +1,26 @@
 //! The access log: a line for every request, however it ends.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::client::Client;
+use crate::support::client::{Client, get};
 use crate::support::eventually;
-use crate::support::keel::{Keel, Pool, pool};
+use crate::support::keel::{BINARY, Keel, Pool, collect, config_dir, pool};
+use crate::support::pty::Pty;
 use crate::support::script::{
-    Gate, held_midway, ok, raw, resets_before_the_head, resets_mid_body, stalls_before_the_head, stalls_mid_body,
+    Gate, held, held_midway, ok, raw, resets_before_the_head, resets_mid_body, stalls_before_the_head, stalls_mid_body,
     switches_protocols,
 };
-use crate::support::upstream::{deaf, upstream};
+use crate::support::upstream::{Upstream, deaf, upstream};
 
 /// A log in a directory of its own.
 struct Log {
@@ -136,6 +142,25 @@ fn a_client_that_leaves_has_a_line() {
 }
 
 #[test]
+fn who_waited_in_vain_has_waited() {
+    let (log, gate) = (Log::new(), Gate::default());
+    let backend = upstream(held(&gate, "ok"));
+    let pool = pool(&[&backend]).set("queue", "{size: 5, timeout: 200ms}");
+    let full = pool.to_string().replace(&backend.url(), &format!("{{url: \"{}\", max_in_flight: 1}}", backend.url()));
+    let keel = Keel::serve(format!("access_log: {{path: {}, format: json}}\n{full}", log.path.display()));
+    let mut first = keel.client();
+    first.send("GET / HTTP/1.1\r\nhost: test\r\n\r\n");
+    backend.wait_for("the first request", |request| request.complete);
+    assert_eq!(keel.get("/").status, 503);
+    let line = log.line();
+    let number = |key: &str| line[key].as_f64().unwrap();
+    assert_eq!((&line["status"], &line["attempts"], &line["reason"]), (&503.into(), &0.into(), &"queue_timeout".into()));
+    assert!(number("queue_ms") > 0.0 && number("queue_ms") <= number("total_ms"), "{line}");
+    gate.open();
+    first.response();
+}
+
+#[test]
 fn a_client_that_leaves_its_answer_has_a_line() {
     let (log, gate) = (Log::new(), Gate::default());
     let backend = upstream(held_midway(&gate, "first ", "last"));
@@ -220,4 +245,90 @@ fn a_full_disk_stops_nothing_and_is_told() {
     keel.line("access log: 1 line lost: No space left on device");
     assert_eq!(keel.get("/").text(), "ok");
     eventually("the loss in the snapshot", || (keel.snapshot().log_lines_lost == 2).then_some(()));
+}
+
+/// A pipe that somebody holds open and nobody reads: whatever writes more than it holds waits.
+struct Stalled {
+    path: PathBuf,
+    end: File,
+    _dir: TempDir,
+}
+
+impl Stalled {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let end = File::options().read(true).write(true).open(&path).unwrap();
+        Self { path, end, _dir: dir }
+    }
+
+    fn serve(&self, when_full: &str, backend: &Upstream) -> Keel {
+        let log = format!("access_log: {{path: {}, when_full: {when_full}}}", self.path.display());
+        Keel::serve(format!("{log}\nshutdown: {{grace: 100ms}}\n{}", pool(&[backend])))
+    }
+}
+
+/// Lines of 8 KB, more of them than a queue holds.
+const MANY: usize = 1_200;
+
+fn long() -> String {
+    format!("/{}", "x".repeat(8_000))
+}
+
+#[test]
+fn a_stalled_disk_loses_lines_and_stops_nothing() {
+    let (stalled, backend) = (Stalled::new(), upstream(ok("ok")));
+    let mut keel = stalled.serve("drop", &backend);
+    let mut client = keel.client();
+    for _ in 0..MANY {
+        assert_eq!(client.get(&long()).text(), "ok");
+    }
+    keel.line("lines lost: its queue is full");
+    keel.signal(Signal::TERM);
+    assert_eq!(keel.exit_code(), Some(0));
+}
+
+#[test]
+fn requests_wait_for_a_stalled_disk_that_must_lose_nothing() {
+    let (stalled, backend) = (Stalled::new(), upstream(ok("ok")));
+    let keel = stalled.serve("block", &backend);
+    let mut client = keel.client();
+    let asking = thread::spawn(move || (0..MANY).for_each(|_| assert_eq!(client.get(&long()).text(), "ok")));
+    eventually("a request that waits", || {
+        let before = backend.hits();
+        thread::sleep(Duration::from_millis(300));
+        (backend.hits() == before && before > 0).then_some(())
+    });
+    assert!(backend.hits() < MANY && !asking.is_finished());
+    let mut lines = BufReader::new(stalled.end.try_clone().unwrap()).lines();
+    for _ in 0..MANY {
+        assert!(lines.next().unwrap().unwrap().contains("/xxx"));
+    }
+    asking.join().unwrap();
+    assert_eq!(keel.snapshot().log_lines_lost, 0);
+}
+
+#[test]
+fn a_log_on_stdout_is_written_there() {
+    let backend = upstream(ok("ok"));
+    let (_dir, path) = config_dir("unix:DIR/admin.sock", format!("access_log: stdout\n{}", pool(&[&backend])));
+    let mut command = Command::new(BINARY);
+    let mut child = command.arg("serve").arg("-c").arg(path).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (out, err) = (collect(child.stdout.take().unwrap()), collect(child.stderr.take().unwrap()));
+    let listening = eventually("the address", || err.lock().unwrap().iter().find(|line| line.contains("listening on")).cloned());
+    let address = listening.split_once("listening on ").unwrap().1.split(' ').next().unwrap().parse().unwrap();
+    get(address, "/hello");
+    eventually("a line", || out.lock().unwrap().iter().any(|line| line.contains("\"GET /hello HTTP/1.1\" 200 2 ")).then_some(()));
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn the_dashboard_keeps_stdout_for_itself() {
+    let backend = upstream(ok("ok"));
+    let (_dir, path) = config_dir("unix:DIR/admin.sock", format!("access_log: stdout\n{}", pool(&[&backend])));
+    let mut pty = Pty::spawn(100, 24, &["-c", path.to_str().unwrap()], &[]);
+    pty.wait_for("access_log: stdout is where the dashboard is; write a file");
+    assert_eq!(pty.exit_code(), 2);
 }

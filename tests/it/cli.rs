@@ -106,7 +106,26 @@ fn run_and_demo_print_event_lines_where_there_is_no_terminal() {
 fn help_names_every_command() {
     let run_help = run(&["--help"]);
     assert_eq!(run_help.code, Some(0));
-    for command in ["run", "demo", "serve", "check", "completions", "man"] {
+    for command in [
+        "run",
+        "demo",
+        "serve",
+        "check",
+        "status",
+        "up",
+        "drain",
+        "down",
+        "weight",
+        "strategy",
+        "undo",
+        "redo",
+        "reload",
+        "plan",
+        "explain",
+        "events",
+        "completions",
+        "man",
+    ] {
         assert!(run_help.stdout.contains(command), "{command} is not in\n{}", run_help.stdout);
         let own = run(&[command, "--help"]);
         assert_eq!(own.code, Some(0), "{command} --help: {}", own.stderr);

@@ -35,4 +35,5 @@ mod slow_clients;
 mod soak;
 mod support;
 mod upgrade;
+mod verbs;
 mod vices;

@@ -59,6 +59,7 @@ pub struct Line {
     pub facts: Facts,
     pen: Rc<Pen>,
     began: Instant,
+    waits_since: Option<Instant>,
     sent: Option<Instant>,
     draft: Option<Draft>,
 }
@@ -78,7 +79,8 @@ impl Line {
             first_byte: None,
             total: Duration::ZERO,
         };
-        Box::new(Self { facts, pen: Rc::clone(pen), began: request.at, sent: None, draft: Some(pen.begin(request)) })
+        let (pen, draft) = (Rc::clone(pen), Some(pen.begin(request)));
+        Box::new(Self { facts, pen, began: request.at, waits_since: None, sent: None, draft })
     }
 
     /// Whether it may begin: there is room for it.
@@ -89,6 +91,18 @@ impl Line {
     /// Waits until there is room for it.
     pub async fn room(&self) {
         self.pen.room().await;
+    }
+
+    /// The request begins to wait for a backend.
+    pub fn waits(&mut self, since: Instant) {
+        self.waits_since = Some(since);
+    }
+
+    /// The wait, if there was one, is over.
+    pub fn waited(&mut self, until: Instant) {
+        if let Some(since) = self.waits_since.take() {
+            self.facts.queue += until.saturating_duration_since(since);
+        }
     }
 
     /// The request has been given to another backend.
@@ -125,6 +139,7 @@ impl Line {
     }
 
     fn write(&mut self, reason: Reason, now: Instant) {
+        self.waited(now);
         if let Some(draft) = self.draft.take() {
             self.facts.total = now.saturating_duration_since(self.began);
             self.pen.end(draft, &self.facts, reason);

@@ -52,12 +52,25 @@ fn sample() -> Snapshot {
 
 #[test]
 fn the_table() {
-    insta::assert_snapshot!(text::status(&sample(), "127.0.0.1:9900", &TimeZone::UTC));
+    insta::assert_snapshot!(text::status(&sample(), None, "127.0.0.1:9900", &TimeZone::UTC));
+}
+
+#[test]
+fn one_backend_in_detail() {
+    let mut snapshot = sample();
+    snapshot.pools.truncate(1);
+    let backend = &mut snapshot.pools[0].backends[3];
+    (backend.streak, backend.last_check_passed) = (7, false);
+    let checks = [(2, "refused"), (7, "timeout after 1s"), (12, "503, want 200-399"), (17, "refused")];
+    backend.checks = checks.map(|(ago, detail)| fixture::check(NOW - ago * 1000, false, detail)).into();
+    backend.failures = vec![("connection refused".into(), 129), ("answered 5xx".into(), 12)];
+    let id = backend.id.clone();
+    insta::assert_snapshot!(text::status(&snapshot, Some(&id), "unix:/run/ek.sock", &TimeZone::UTC));
 }
 
 #[test]
 fn lines_for_scripts() {
-    let lines = plain_lines(&sample());
+    let lines = plain_lines(&sample(), None);
     let third = lines.lines().nth(2).unwrap();
     assert_eq!(third, "web/api-3\tdrain\thealthy\t17\thttp://api-3.internal:8080");
     assert!(lines.lines().all(|line| line.split('\t').count() == 5 && !line.contains('\u{1b}')), "{lines}");
@@ -71,14 +84,12 @@ fn a_part_may_be_named() {
     for name in ["web/api-3", "api-3"] {
         let of = find(name).unwrap();
         assert_eq!(of, Of::Backend(BackendId::new("web", "api-3")));
-        let mut part = snapshot.clone();
-        of.narrow(&mut part);
-        assert_eq!((part.pools.len(), part.pools[0].backends.len()), (1, 1));
+        assert_eq!(plain_lines(&snapshot, of.backend()).lines().count(), 1);
         let json: Value = serde_json::from_str(&of.json(&serde_json::to_string(&snapshot).unwrap())).unwrap();
         assert_eq!((&json["id"]["backend"], &json["mode"]), (&"api-3".into(), &"drain".into()));
     }
     for (name, said) in [
-        ("wep", "there is no pool wep; did you mean web?"),
+        ("wep", "nothing is called wep; did you mean web?"),
         ("web/api-33", "there is no backend web/api-33; did you mean web/api-3?"),
         ("zzz\u{1b}/a", "there is no pool zzz\\u{1b}"),
     ] {
@@ -91,6 +102,6 @@ fn a_backend_without_its_pool_must_be_the_only_one() {
     let snapshot = fixture::snapshot(vec![fixture::pool("web", 2), fixture::pool("shop", 1)]);
     assert_eq!(only(&snapshot, "api-2"), Ok(BackendId::new("web", "api-2")));
     assert_eq!(only(&snapshot, "api-1").unwrap_err(), "there are several backends api-1; name one: web/api-1, shop/api-1");
-    assert_eq!(only(&snapshot, "api2").unwrap_err(), "there is no backend api2; did you mean web/api-2?");
-    assert_eq!(only(&snapshot, "zzz").unwrap_err(), "there is no backend zzz");
+    assert_eq!(only(&snapshot, "api2").unwrap_err(), "nothing is called api2; did you mean web/api-2?");
+    assert_eq!(only(&snapshot, "zzz").unwrap_err(), "nothing is called zzz");
 }

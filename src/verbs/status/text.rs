@@ -5,6 +5,7 @@ use std::fmt::Write;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::balance::backend::BackendId;
 use crate::balance::keel::Keel;
 use crate::balance::snapshot::{BackendView, Override, Phase, PoolView, Snapshot};
 use crate::telemetry::line::Escaped;
@@ -15,17 +16,21 @@ use crate::verbs::table::{Set, table};
 /// Why there is no figure.
 const NONE: &str = "-";
 
-/// All of a snapshot, as taken from an instance at `address`.
-pub(super) fn status(snapshot: &Snapshot, address: &str, zone: &TimeZone) -> String {
+/// Checks of a backend that are shown.
+const CHECKS: usize = 3;
+
+/// All of a snapshot, as taken from an instance at `address`; of the backends `only` this one, with more about it.
+pub(super) fn status(snapshot: &Snapshot, only: Option<&BackendId>, address: &str, zone: &TimeZone) -> String {
     let mut text = process(snapshot, address);
     for pool in &snapshot.pools {
         text.push('\n');
         text += &of_pool(pool);
-        if !pool.backends.is_empty() {
-            let rows: Vec<_> = pool.backends.iter().map(row).collect();
-            text += &table(&TITLES, &rows);
+        let backends = || pool.backends.iter().filter(|backend| only.is_none_or(|only| *only == backend.id));
+        text += &table(&TITLES, &backends().map(row).collect::<Vec<_>>());
+        for backend in backends().filter(|_| only.is_some()) {
+            text += &details(backend, snapshot.at_unix_ms, zone);
         }
-        for (what, set) in overrides(pool) {
+        for (what, set) in overrides(pool, only) {
             let _ = writeln!(text, "  {}: {}", Escaped(&what), Escaped(&terms(set, snapshot.at_unix_ms, zone)));
         }
     }
@@ -109,14 +114,29 @@ fn row(backend: &BackendView) -> Vec<String> {
     ]
 }
 
+/// What there is to say of one backend.
+fn details(backend: &BackendView, now: u64, zone: &TimeZone) -> String {
+    let mut text = format!("  {}\n", Escaped(&backend.url));
+    let _ = writeln!(text, "  {}", condition::sentence(backend));
+    let _ = writeln!(text, "  {}", condition::health(backend));
+    for check in backend.checks.iter().take(CHECKS) {
+        let _ = writeln!(text, "    {} {}", when(check.at_unix_ms, now, zone), Escaped(&check.detail));
+    }
+    for (failure, times) in &backend.failures {
+        let _ = writeln!(text, "  {} (x{times})", Escaped(failure));
+    }
+    text
+}
+
 fn time(us: Option<u64>) -> String {
     us.map_or_else(|| NONE.to_owned(), latency)
 }
 
 /// What an operator has set in a pool, each with what is set.
-fn overrides(pool: &PoolView) -> impl Iterator<Item = (String, &Override)> {
+fn overrides<'a>(pool: &'a PoolView, only: Option<&BackendId>) -> impl Iterator<Item = (String, &'a Override)> {
     let strategy = pool.strategy_override.iter().map(|set| (format!("strategy {}", pool.strategy), set));
-    let backends = pool.backends.iter().flat_map(|backend| {
+    let backends = pool.backends.iter().filter(move |backend| only.is_none_or(|only| *only == backend.id));
+    let backends = backends.flat_map(|backend| {
         let mode = backend.mode_override.iter().map(|set| (format!("{} {}", backend.id.backend, backend.mode), set));
         let weight = backend.weight_override.iter().map(|set| (format!("{} weight {}", backend.id.backend, backend.weight), set));
         mode.chain(weight)

@@ -1,0 +1,40 @@
+//! `plan`: what a reload would change.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{Desk, Failure, say, say_lines, target};
+use crate::client::{Call, Error};
+use crate::plan::Plan;
+use crate::telemetry::line::Escaped;
+
+/// Shows what this file would change, or else the instance's own as it is now.
+pub(super) async fn run(desk: &Desk, file: Option<&Path>) -> Result<(), Failure> {
+    let text = file.map(target::read).transpose().map_err(Failure::Usage)?;
+    let json = match desk.call(&Call::plan(text)).await {
+        Err(error) => return Err(problems(&error).map_or_else(|| error.into(), Failure::Invalid)),
+        Ok(json) => json,
+    };
+    if desk.json {
+        say(json);
+    } else {
+        say_lines(&desk.client.read::<Plan>(&json)?.to_string());
+    }
+    Ok(())
+}
+
+/// What is wrong with a config, line by line, where that is why there is no plan.
+fn problems(error: &Error) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Answer {
+        error: Reason,
+    }
+    #[derive(Deserialize)]
+    struct Reason {
+        problems: Vec<String>,
+    }
+    let Error::Refused { json, .. } = error else { return None };
+    let Answer { error } = serde_json::from_str(json).ok()?;
+    Some(error.problems.iter().map(|line| Escaped(line).to_string()).collect())
+}
