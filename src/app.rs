@@ -1,5 +1,6 @@
 //! Puts the rooms together: one command line in, one exit code out.
 
+mod attach;
 mod dashboard;
 mod face;
 mod failure;
@@ -21,7 +22,8 @@ use self::face::Face;
 use self::failure::Failure;
 use self::session::Plan;
 use crate::cli::{Cli, Serve, Verb};
-use crate::config::{self, Loaded};
+use crate::config::Loaded;
+use crate::control::reload::file::Source;
 use crate::demo::Demo;
 use crate::inherited::Inherited;
 use crate::verbs;
@@ -42,7 +44,11 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 fn act(Cli { options, verb }: Cli) -> Result<ExitCode, Failure> {
-    let load = || config::load(options.config_file()).map_err(|problems| Failure::config(&problems));
+    let load = || {
+        let source = Source::new(options.config_file().to_owned());
+        let loaded = source.load().map_err(|problems| Failure::config(&problems))?;
+        Ok::<_, Failure>((source, loaded))
+    };
     match verb.unwrap_or(Verb::Run) {
         Verb::Run => session::run(Plan::new(load()?, Face::for_this_terminal()), &options),
         Verb::Serve(Serve { takeover }) => {
@@ -50,11 +56,12 @@ fn act(Cli { options, verb }: Cli) -> Result<ExitCode, Failure> {
             let inherited = inherited.map_err(|error| Failure::io("cannot use the sockets of the service manager", &error))?;
             session::run(Plan::serve(load()?, inherited, takeover), &options)
         }
-        Verb::Check => check(options.config_file(), &load()?),
+        Verb::Check => check(options.config_file(), &load()?.1),
         Verb::Demo(wishes) => {
             let demo = Demo::start(wishes, random()).map_err(|error| Failure::io("cannot start the demo's backends", &error))?;
             session::run(Plan::demo(demo, Face::for_this_terminal()), &options)
         }
+        Verb::Attach(attach) => attach::run(&attach, &options),
         Verb::Live(verb) => Ok(verbs::run(verb, &options).map(|()| ExitCode::SUCCESS)?),
         Verb::Completions { shell } => print(|out| verbs::complete::write_script(shell, out)),
         Verb::Man => print(|out| clap_mangen::Man::new(Cli::command()).render(out)),

@@ -8,6 +8,7 @@
 //! | [`desk`] | mode, weight, strategy |
 //! | [`health_check`], one per backend | verdict |
 //! | [`outlier`] | ejection |
+//! | [`reload`], at the desk | what runs |
 //! | [`sampler`] | snapshots |
 //! | [`state_file`] | that file |
 //! | [`admin`] | - |
@@ -21,6 +22,7 @@ mod fixture;
 pub mod health_check;
 pub mod outlier;
 pub mod phase;
+pub mod reload;
 pub mod sampler;
 pub mod state_file;
 
@@ -38,14 +40,17 @@ use self::desk::ControlDesk;
 use self::health_check::{Register, Roster};
 use self::outlier::Detector;
 use self::phase::PhaseWatch;
+use self::reload::Reloader;
+use self::reload::file::Source;
 use self::sampler::{Sampler, Sources};
-use self::state_file::StateFile;
+use self::state_file::{Kept, StateFile};
 use crate::balance::snapshot::Snapshot;
 use crate::clock;
 use crate::command::Desk;
 use crate::event::{Event, EventBus};
 use crate::inherited::Inherited;
 use crate::running::Running;
+use crate::secret::Secret;
 use crate::shutdown::Shutdown;
 use crate::tally::{Report, Tally};
 use crate::telemetry::access_log::Losses;
@@ -58,6 +63,8 @@ const INBOX: usize = 64;
 pub struct Setup {
     /// What runs, and the way to change it.
     pub running: watch::Sender<Arc<Running>>,
+    /// Where its config has been loaded from, if it is a file.
+    pub source: Option<Source>,
     /// Where events go.
     pub bus: EventBus,
     /// Tells when the process drains.
@@ -68,6 +75,8 @@ pub struct Setup {
     pub reports: mpsc::Receiver<Report>,
     /// What the access log loses.
     pub losses: Arc<Losses>,
+    /// A secret for who has none yet.
+    pub secret: Secret,
     /// Sockets for the admin API that are open already.
     pub inherited: Inherited,
 }
@@ -81,8 +90,8 @@ pub struct Control {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Where the admin API listens: `host:port` or `unix:PATH`.
     pub admin: Option<String>,
-    /// What runs.
-    pub running: watch::Sender<Arc<Running>>,
+    /// What cookies are made with; the one of the state file if it holds one.
+    pub secret: Arc<Secret>,
     phase: PhaseWatch,
     bus: EventBus,
     listening: Event,
@@ -97,7 +106,7 @@ pub struct Control {
 /// # Errors
 /// The admin API cannot listen. Nothing has been started then.
 pub async fn start(setup: Setup) -> Result<Control, BindError> {
-    let Setup { running: stage, bus, shutdown, tally, reports, losses, mut inherited } = setup;
+    let Setup { running: stage, source, bus, shutdown, tally, reports, losses, mut inherited, mut secret } = setup;
     let running = stage.subscribe();
     let now = Arc::clone(&running.borrow());
     let bound = match &now.config.admin {
@@ -112,17 +121,24 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     let admin = bound.as_ref().map(ToString::to_string);
     let leaving = shutdown.draining().child_token();
     let heirloom = bound.as_ref().map(admin::Bound::heirloom).transpose()?;
-    let phase = PhaseWatch::new(shutdown);
+    let phase = PhaseWatch::new(shutdown.clone());
     let checks = Register::new(&now);
     let mut tasks = Tasks::default();
 
     let (desk, asks) = mpsc::channel(INBOX);
-    let mut control_desk = ControlDesk::new(Arc::clone(&now), bus.clone());
+    if let Some(source) = &source {
+        tasks.spawn(source.clone().watch(desk.clone()));
+    }
+    let reloader = Reloader::new(source, stage, checks.clone(), Arc::clone(&tally), shutdown, bus.clone());
+    let config = reloader.state();
+    let mut control_desk = ControlDesk::new(reloader, bus.clone());
     let book = control_desk.book();
     if let Some(path) = &now.config.state_file {
         let file = StateFile::new(path.clone(), bus.clone());
-        control_desk.restore(file.load(clock::unix_ms()));
-        tasks.set.spawn(file.keep(book.clone(), leaving));
+        let Kept { overrides, secret: kept } = file.load(clock::unix_ms());
+        control_desk.restore(overrides);
+        secret = kept.unwrap_or(secret);
+        tasks.set.spawn(file.keep(book.clone(), secret.clone(), leaving));
     }
     tasks.spawn(control_desk.run(asks));
 
@@ -130,7 +146,8 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     tasks.spawn(Roster::new(checks.clone(), bus.clone(), recovered).run(running.clone()));
     tasks.spawn(Detector::new(running.clone(), checks.clone(), bus.clone()).run(reports, recoveries));
 
-    let sources = Sources { running: running.clone(), checks, phase: phase.clone(), tally, losses, book, bus: bus.clone() };
+    let sources =
+        Sources { running: running.clone(), checks, phase: phase.clone(), tally, losses, book, config, bus: bus.clone() };
     let mut sampler = Sampler::new(sources, clock::now());
     let (publisher, snapshots) = watch::channel(Arc::new(sampler.sample(clock::now())));
     let (fresh, asked) = mpsc::channel(INBOX);
@@ -144,7 +161,7 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     }
     let addresses = now.addresses().iter().map(ToString::to_string).collect();
     let listening = Event::Listening { addresses, workers: now.config.workers };
-    Ok(Control { desk, snapshots, admin, running: stage, phase, bus, listening, tasks, admin_stop, heirloom })
+    Ok(Control { desk, snapshots, admin, secret: Arc::new(secret), phase, bus, listening, tasks, admin_stop, heirloom })
 }
 
 impl Control {

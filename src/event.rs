@@ -15,6 +15,9 @@ use crate::balance::strategy::StrategyKind;
 use crate::clock::for_humans;
 use crate::command::Origin;
 
+/// Problems of a config that are told in a line.
+const TOLD: usize = 3;
+
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
@@ -151,6 +154,29 @@ pub enum Event {
         /// Which.
         backend: BackendId,
     },
+    /// The config was read again.
+    Reloaded {
+        /// At whose wish.
+        by: Origin,
+        /// What has changed.
+        summary: String,
+    },
+    /// The config was to be read again and put in force; nothing has changed.
+    ReloadRefused {
+        /// At whose wish.
+        by: Origin,
+        /// Why not.
+        problems: Vec<String>,
+    },
+    /// A backend is not in the config any more.
+    Removed {
+        /// Which.
+        backend: BackendId,
+        /// Where it is.
+        url: String,
+        /// Requests in flight at that moment; they may finish.
+        in_flight: u32,
+    },
     /// How many backends of a pool may take requests has changed.
     PoolChanged {
         /// Which pool.
@@ -244,10 +270,15 @@ impl Event {
     /// How grave it is.
     pub fn severity(&self) -> Severity {
         match self {
-            Self::ModeChanged { .. } | Self::WeightChanged { .. } | Self::StrategyChanged { .. } => Severity::Operator,
+            Self::ModeChanged { .. }
+            | Self::WeightChanged { .. }
+            | Self::StrategyChanged { .. }
+            | Self::Reloaded { .. }
+            | Self::Removed { .. } => Severity::Operator,
             Self::HealthChanged { to: Verdict::Unhealthy, .. }
             | Self::Ejected { .. }
             | Self::Panicked { .. }
+            | Self::ReloadRefused { .. }
             | Self::PoolChanged { to: 0, .. } => Severity::Error,
             Self::PoolChanged { from, to, .. } if to < from => Severity::Warning,
             Self::CheckTurned { passed: false, .. }
@@ -275,6 +306,7 @@ impl Event {
             | Self::Ejected { backend, .. }
             | Self::OnTrial { backend }
             | Self::Readmitted { backend }
+            | Self::Removed { backend, .. }
             | Self::AttemptsFailed { backend, .. } => Some(backend),
             _ => None,
         }
@@ -329,6 +361,21 @@ impl fmt::Display for Event {
             }
             Self::LogLinesLost { lines: 1, why } => write!(f, "access log: 1 line lost: {why}"),
             Self::LogLinesLost { lines, why } => write!(f, "access log: {lines} lines lost: {why}"),
+            Self::Reloaded { by, summary } => write!(f, "config reloaded by {by}: {summary}"),
+            Self::ReloadRefused { by, problems } => {
+                write!(
+                    f,
+                    "config not reloaded, asked by {by}: {}",
+                    problems.iter().take(TOLD).cloned().collect::<Vec<_>>().join("; ")
+                )?;
+                match problems.len().saturating_sub(TOLD) {
+                    0 => Ok(()),
+                    more => write!(f, "; and {more} more"),
+                }
+            }
+            Self::Removed { backend, url, in_flight } => {
+                write!(f, "{backend} ({url}) removed from the config: {in_flight} in flight")
+            }
             Self::Panicked { message } => write!(f, "a task panicked (a bug in evenkeel): {message}"),
             Self::ShutdownBegan { reason, grace_ms, in_flight } => {
                 write!(f, "shutting down ({reason}): {in_flight} in flight, {} s to finish", grace_ms.div_ceil(1000))

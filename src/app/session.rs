@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::dashboard::{Dashboard, here};
+use super::dashboard::{Dashboard, here, how};
 use super::face::Face;
 use super::failure::Failure;
 use super::outputs::Outputs;
@@ -27,6 +27,7 @@ use super::takeover::{self, Doors, Estate, Predecessor};
 use crate::balance::Millis;
 use crate::cli::Options;
 use crate::config::{Config, Loaded, Problem};
+use crate::control::reload::file::Source;
 use crate::control::{self, Control};
 use crate::demo::Demo;
 use crate::event::{Event, EventBus, Severity, Stamped};
@@ -34,9 +35,9 @@ use crate::inherited::Inherited;
 use crate::listener;
 use crate::proxy;
 use crate::running::{Follow, Running};
+use crate::secret::Secret;
 use crate::shutdown::Shutdown;
 use crate::tally::Tally;
-use crate::tui::theme::Options as Looks;
 use crate::tui::{self, Door, Home};
 
 /// How long anything may take that should take no time, once the requests are done or cut.
@@ -50,6 +51,8 @@ const REPORTS: usize = 1024;
 pub(super) struct Plan {
     config: Config,
     warnings: Vec<Problem>,
+    /// Where the config comes from.
+    source: Option<Source>,
     face: Face,
     demo: Option<Demo>,
     inherited: Inherited,
@@ -57,21 +60,25 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// A config of the operator's.
-    pub(super) fn new(Loaded { config, warnings }: Loaded, face: Face) -> Self {
-        Self { config, warnings, face, demo: None, inherited: Inherited::default(), takeover: false }
+    /// A config of the operator's, loaded from there.
+    pub(super) fn new((source, loaded): (Source, Loaded), face: Face) -> Self {
+        Self { source: Some(source), ..Self::of(loaded, face) }
     }
 
     /// A config of the operator's, served without a dashboard: on sockets that the service manager has opened, or on those
     /// of the process that is to be taken over from.
-    pub(super) fn serve(loaded: Loaded, inherited: Inherited, takeover: bool) -> Self {
+    pub(super) fn serve(loaded: (Source, Loaded), inherited: Inherited, takeover: bool) -> Self {
         Self { inherited, takeover, ..Self::new(loaded, Face::Stderr) }
     }
 
     /// The built-in world.
     pub(super) fn demo(demo: Demo, face: Face) -> Self {
         let loaded = Loaded { config: demo.config(), warnings: Vec::new() };
-        Self { demo: Some(demo), ..Self::new(loaded, face) }
+        Self { demo: Some(demo), ..Self::of(loaded, face) }
+    }
+
+    fn of(Loaded { config, warnings }: Loaded, face: Face) -> Self {
+        Self { config, warnings, source: None, face, demo: None, inherited: Inherited::default(), takeover: false }
     }
 }
 
@@ -113,7 +120,7 @@ struct Session {
 impl Session {
     /// Whatever may fail comes first and says nothing, so that a failure is one clear line.
     async fn start(plan: Plan, options: &Options, signals: Signals) -> Result<Self, Failure> {
-        let Plan { config, warnings, face, demo, mut inherited, takeover } = plan;
+        let Plan { config, warnings, source, face, demo, mut inherited, takeover } = plan;
         let (bus, shutdown) = (EventBus::default(), Shutdown::default());
         tui::install_panic_hook(bus.clone());
         let mut outputs = Outputs::open(&bus, options.log_file.as_deref(), face)?;
@@ -133,16 +140,25 @@ impl Session {
         let (publisher, running) = channel(Running::new(config, listeners, random));
         let control = control::start(control::Setup {
             running: publisher,
+            source,
             bus: bus.clone(),
             shutdown: shutdown.clone(),
             tally: Arc::clone(&tally),
             reports: reported,
             losses: outputs.losses(),
+            secret: Secret::random().map_err(|error| Failure::io("cannot get random bytes", &error))?,
             inherited: for_admin,
         });
         let control = control.await.map_err(Failure::new)?;
-        let (following, draining) = (running.clone(), shutdown.clone());
-        let proxy = proxy::start(proxy::Setup { running: following, tally, reports, pens, shutdown: draining, seed: random() });
+        let proxy = proxy::start(proxy::Setup {
+            running: running.clone(),
+            tally,
+            reports,
+            pens,
+            secret: Arc::clone(&control.secret),
+            shutdown: shutdown.clone(),
+            seed: random(),
+        });
         let proxy = proxy.map_err(|error| Failure::io("cannot start the workers", &error))?;
 
         for warning in warnings {
@@ -187,9 +203,7 @@ impl Session {
             runtime: Handle::current(),
             finished: self.finished.clone(),
         };
-        let looks = Looks { look: options.theme, depth: options.color, ascii: options.ascii };
-        let options = tui::Options { looks, read_only: options.read_only, ..tui::Options::default() };
-        self.dashboard = Some(Dashboard::open(options, door)?);
+        self.dashboard = Some(Dashboard::open(how(options), door)?);
         Ok(())
     }
 

@@ -62,11 +62,26 @@ pub struct Snapshot {
     /// happened.
     #[serde(default)]
     pub own_answers: Vec<(String, u64)>,
+    /// The config file, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub config: Option<ConfigState>,
     /// What has been done with the process since the start. Told as metrics only.
     #[serde(skip)]
     pub deeds: Deeds,
     /// The pools, in the order of the config.
     pub pools: Vec<PoolView>,
+}
+
+/// How the config file stands to what runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigState {
+    /// The file.
+    pub file: String,
+    /// Since when what runs is what was read there, milliseconds since the Unix epoch.
+    pub loaded_at_unix_ms: u64,
+    /// Why what runs is not what the file says by now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
 }
 
 /// Traffic over a window (for a pool: of all its backends; `errors` then includes answers evenkeel gave itself).

@@ -25,6 +25,7 @@ use self::nearest::nearest;
 use self::setting::{Setting, Subject};
 use super::announce;
 use super::drain::{self, Drains};
+use super::reload::Reloader;
 use crate::balance::backend::{Backend, BackendId, Mode};
 use crate::balance::pool::Pool;
 use crate::clock;
@@ -35,7 +36,9 @@ use crate::running::Running;
 /// See the module.
 #[derive(Debug)]
 pub struct ControlDesk {
+    /// What runs, as the reloader has put it in force last.
     running: Arc<Running>,
+    reloader: Reloader,
     bus: EventBus,
     book: watch::Sender<Book>,
     journal: Journal,
@@ -62,9 +65,9 @@ struct Account {
 
 impl ControlDesk {
     /// A desk with nothing to undo, where everything is as the config says.
-    pub fn new(running: Arc<Running>, bus: EventBus) -> Self {
+    pub fn new(reloader: Reloader, bus: EventBus) -> Self {
         let (journal, changed_by, drains) = (Journal::default(), HashMap::new(), Drains::default());
-        Self { running, bus, book: watch::Sender::default(), journal, changed_by, drains }
+        Self { running: reloader.running(), reloader, bus, book: watch::Sender::default(), journal, changed_by, drains }
     }
 
     /// The overrides in force, now and from now on.
@@ -79,6 +82,7 @@ impl ControlDesk {
         loop {
             tokio::select! {
                 ask = asks.recv() => match ask {
+                    Some(ask) if ask.command == Command::Reload => self.reload(ask).await,
                     Some(ask) => self.answer(ask),
                     None => return,
                 },
@@ -99,13 +103,29 @@ impl ControlDesk {
         let _ = reply.send(result);
     }
 
+    /// Puts the config file in force, and says so when every worker goes by it.
+    async fn reload(&mut self, Ask { by, force, reply, .. }: Ask) {
+        let result = match self.reloader.prepare(&by, force).await {
+            Ok(prepared) => {
+                let applied = self.reloader.put_in_force(prepared, &by);
+                self.running = self.reloader.running();
+                self.reconcile();
+                self.reloader.taken_over().await;
+                Ok(applied)
+            }
+            Err(problems) => Err(CommandError::Reload(problems)),
+        };
+        // Whoever asked may have left.
+        let _ = reply.send(result);
+    }
+
     /// Does what is asked, or says why not.
     fn obey(&mut self, command: &Command, wish: Wish<'_>) -> Result<Applied, CommandError> {
         check_reason(wish.terms)?;
         match command {
             Command::Undo => self.step(Step::Undo, wish),
             Command::Redo => self.step(Step::Redo, wish),
-            Command::Reload => Err(CommandError::Reload(vec!["there is no config file".to_owned()])),
+            Command::Reload => Err(CommandError::Reload(vec!["a reload takes its time: it is for `reload`".to_owned()])),
             Command::SetMode { backend, mode, cut, then_down } => {
                 if then_down.is_some() && *mode != Mode::Drain {
                     return Err(CommandError::Terms(format!("only a drain goes down by itself later, not {mode}")));

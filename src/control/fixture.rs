@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use super::desk::book::Book;
 use super::health_check::Register;
 use super::phase::PhaseWatch;
+use super::reload::Reloader;
 use super::sampler::{Sampler, Sources};
 use crate::balance::backend::{BackendId, Spec};
 use crate::balance::pool::{AllDown, Pool, Settings};
@@ -69,6 +70,7 @@ pub(super) fn config(pools: Vec<Settings>) -> Config {
         retry: Retry::default(),
         timeouts: UpstreamTimeouts::default(),
         queue: Queue::default(),
+        sticky: None,
     };
     Config {
         listen: Vec::new(),
@@ -93,6 +95,12 @@ pub(super) fn running(config: Config) -> Arc<Running> {
     running
 }
 
+/// What reloads it: there is no file.
+pub(super) fn reloader(running: Arc<Running>, bus: &EventBus) -> Reloader {
+    let (running, tally) = (watch::Sender::new(running), Arc::new(Tally::new(1)));
+    Reloader::new(None, running, Register::default(), tally, Shutdown::default(), bus.clone())
+}
+
 /// How things are.
 pub(super) fn snapshot(running: &Arc<Running>) -> Snapshot {
     snapshot_by(running, watch::channel(Book::default()).1)
@@ -107,6 +115,7 @@ pub(super) fn snapshot_by(running: &Arc<Running>, book: watch::Receiver<Book>) -
         tally: Arc::new(Tally::new(1)),
         losses: Arc::default(),
         book,
+        config: watch::channel(None).1,
         bus: EventBus::default(),
     };
     let now = clock::now();

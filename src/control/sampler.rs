@@ -30,7 +30,7 @@ use super::desk::book::Book;
 use super::health_check::Register;
 use super::phase::PhaseWatch;
 use crate::balance::Millis;
-use crate::balance::snapshot::Snapshot;
+use crate::balance::snapshot::{ConfigState, Snapshot};
 use crate::balance::totals::Deeds;
 use crate::clock;
 use crate::event::{Event, EventBus};
@@ -59,6 +59,8 @@ pub struct Sources {
     pub losses: Arc<Losses>,
     /// The overrides in force.
     pub book: watch::Receiver<Book>,
+    /// How the config file stands to what runs.
+    pub config: watch::Receiver<Option<ConfigState>>,
     /// Where news go.
     pub bus: EventBus,
 }
@@ -144,7 +146,7 @@ impl Sampler {
             self.told = now / 1000;
             self.tell();
         }
-        let Sources { phase, tally, losses, book, bus, .. } = &self.sources;
+        let Sources { phase, tally, losses, book, config, bus, .. } = &self.sources;
         let book = book.borrow();
         Snapshot {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -158,6 +160,7 @@ impl Sampler {
             connections: tally.open_connections(),
             connections_total: tally.connections_total.load(Relaxed),
             events_dropped: bus.dropped(),
+            config: config.borrow().clone(),
             log_lines_lost: losses.counts().iter().sum(),
             deeds: Deeds { log_lines_lost: losses.counts(), ..self.listener.deeds() },
             own_answers: pool::in_words(pool::read(&tally.unrouted)),

@@ -31,11 +31,13 @@ fn setup(ports: &[u16], admin: &str, shutdown: &Shutdown) -> Setup {
     config.admin = Some(AdminListen::Tcp(admin.parse().unwrap()));
     Setup {
         running: watch::Sender::new(Running::new(config, Vec::new(), || 0)),
+        source: None,
         bus: EventBus::default(),
         shutdown: shutdown.clone(),
         tally: Arc::new(Tally::new(1)),
         reports: mpsc::channel(1).1,
         losses: Arc::default(),
+        secret: Secret::random().unwrap(),
         inherited: Inherited::default(),
     }
 }

@@ -21,6 +21,11 @@ impl Plan {
             warnings: warnings.iter().map(ToString::to_string).collect(),
             ..Self::default()
         };
+        if now.admin_token != config.admin_token {
+            let told = |given: bool, word: &str| if given { word.to_owned() } else { "null".to_owned() };
+            let (from, to) = (told(now.admin_token.is_some(), "a token"), told(config.admin_token.is_some(), "another token"));
+            plan.settings.push(KeyChange { key: "admin.token_file".to_owned(), from, to });
+        }
         plan.settings.extend(reordered("pools", &now.pools, &config.pools, |pool| pool.name().to_string()));
         for new in &config.pools {
             let old = running.config.pools.iter().zip(&*running.pools).find(|(old, _)| old.name() == new.name());

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use tokio::net::UnixStream;
+use tokio::sync::oneshot;
 use tokio::time::sleep;
 
 use super::{FAREWELL, Session};
@@ -16,6 +17,7 @@ use crate::app::face::Face;
 use crate::app::failure::{CUT, Failure};
 use crate::app::signals::Wish;
 use crate::app::takeover::Doors;
+use crate::command::{Ask, Command, Origin, Terms};
 use crate::config::OnHangup;
 use crate::event::{Event, Severity};
 use crate::shutdown::Shutdown;
@@ -65,9 +67,18 @@ impl Session {
             Wish::Stop(_) if self.shutdown.is_draining() => self.shutdown.cut(),
             Wish::Stop(signal) => self.begin_drain(signal),
             Wish::Hangup if self.face.has_lost_its_terminal() => self.terminal_gone(),
-            Wish::Hangup => self.note(Severity::Warning, "SIGHUP: this version cannot reload its config; nothing has changed"),
+            Wish::Hangup => self.reload(),
             Wish::Suspend => self.note(Severity::Warning, "SIGTSTP refused: it would freeze the proxy"),
             Wish::ReopenLog => self.outputs.reopen_logs(),
+        }
+    }
+
+    /// What comes of it is an event.
+    fn reload(&self) {
+        let (reply, _) = oneshot::channel();
+        let (command, by, terms) = (Command::Reload, Origin::Signal, Terms::default());
+        if self.control.desk.try_send(Ask { command, by, terms, force: false, reply }).is_err() {
+            self.note(Severity::Warning, "SIGHUP: too many commands are waiting; nothing has been reloaded");
         }
     }
 

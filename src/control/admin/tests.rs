@@ -44,7 +44,7 @@ impl Admin {
         let (shutdown, stop, bus) = (Shutdown::default(), CancellationToken::new(), EventBus::default());
         let (phase, pool) = (PhaseWatch::new(shutdown.clone()), Arc::clone(&running.pools[0]));
         let (desk, asks) = mpsc::channel(1);
-        tokio::spawn(ControlDesk::new(Arc::clone(&running), bus.clone()).run(asks));
+        tokio::spawn(ControlDesk::new(fixture::reloader(Arc::clone(&running), &bus), bus.clone()).run(asks));
         let view = View {
             snapshots,
             // Without a sampler the last snapshot has to do.

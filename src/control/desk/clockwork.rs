@@ -17,7 +17,7 @@ use crate::event::{Event, Severity};
 impl ControlDesk {
     /// Whether there is anything to wait for.
     pub(super) fn is_timed(&self) -> bool {
-        !self.drains.is_idle() || self.book.borrow().is_timed()
+        !self.drains.is_idle() || !self.reloader.is_idle() || self.book.borrow().is_timed()
     }
 
     /// Looks whether anything has ended. `now` is in milliseconds since the Unix epoch.
@@ -25,6 +25,9 @@ impl ControlDesk {
         for backend in self.drains.settled() {
             self.bus.publish(Event::Drained { backend: backend.clone() });
             self.go_down(&backend, "drained");
+        }
+        for backend in self.reloader.settled() {
+            self.bus.publish(Event::Drained { backend });
         }
         let (overdue, over) = {
             let book = self.book.borrow();

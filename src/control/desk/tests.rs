@@ -19,7 +19,7 @@ impl Room {
         let bus = EventBus::default();
         let events = bus.subscribe();
         let running = fixture::running(fixture::config(vec![fixture::settings("web", &["a", "b"])]));
-        Self { desk: ControlDesk::new(running, bus), events }
+        Self { desk: ControlDesk::new(fixture::reloader(running, &bus), bus), events }
     }
 
     fn backend(&self, index: usize) -> &Backend {
@@ -309,7 +309,8 @@ fn an_end_that_would_leave_nobody_is_refused() {
     settings.backends[0].weight = 0;
     let bus = EventBus::default();
     let events = bus.subscribe();
-    let mut room = Room { desk: ControlDesk::new(fixture::running(fixture::config(vec![settings])), bus), events };
+    let running = fixture::running(fixture::config(vec![settings]));
+    let mut room = Room { desk: ControlDesk::new(fixture::reloader(running, &bus), bus), events };
     on_terms(&mut room, &alice(), &weight("a", 5), &terms(60_000, "only for now"));
     room.events();
     room.desk.tick(u64::MAX);

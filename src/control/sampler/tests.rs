@@ -34,7 +34,8 @@ impl Room {
         let (publisher, follow) = watch::channel(Arc::clone(&running));
         let (checks, phase) = (Register::new(&running), PhaseWatch::new(Shutdown::default()));
         let (losses, book) = (Arc::default(), watch::channel(Book::default()).1);
-        let sources = Sources { running: follow, checks, phase, tally: Arc::clone(&tally), losses, book, bus };
+        let config = watch::channel(None).1;
+        let sources = Sources { running: follow, checks, phase, tally: Arc::clone(&tally), losses, book, config, bus };
         Self { pool, tally, of_pool, publisher, events, sampler: Sampler::new(sources, 0), now: 0 }
     }
 

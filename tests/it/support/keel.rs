@@ -65,8 +65,12 @@ pub fn config_dir(admin: &str, rest: impl Display) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("config.yaml");
     let admin = admin.replace("DIR", dir.path().to_str().unwrap());
-    fs::write(&path, format!("listen: 127.0.0.1:0\nworkers: 2\nadmin: {{listen: \"{admin}\"}}\n{rest}")).unwrap();
+    fs::write(&path, config("127.0.0.1:0", &admin, rest)).unwrap();
     (dir, path)
+}
+
+fn config(listen: &str, admin: &str, rest: impl Display) -> String {
+    format!("listen: {listen}\nworkers: 2\nadmin: {{listen: \"{admin}\"}}\n{rest}")
 }
 
 /// A running `evenkeel serve`; killed when dropped.
@@ -77,7 +81,7 @@ pub struct Keel {
     pub admin: SocketAddr,
     child: Child,
     lines: Arc<Mutex<Vec<String>>>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Keel {
@@ -103,10 +107,32 @@ impl Keel {
         let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let lines = collect(child.stderr.take().unwrap());
         let unset = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut keel = Self { address: unset, admin: unset, child, lines, _dir: dir };
+        let mut keel = Self { address: unset, admin: unset, child, lines, dir };
         keel.address = keel.address_after("listening on ");
         keel.admin = keel.address_after("admin API on ");
         keel
+    }
+
+    /// Writes another rest of its config.
+    pub fn rewrite(&self, rest: impl Display) {
+        self.rewrite_on("127.0.0.1:0", rest);
+    }
+
+    /// Writes other listeners and another rest of its config.
+    pub fn rewrite_on(&self, listen: &str, rest: impl Display) {
+        // At once, as a careful editor does it.
+        let (file, new) = (self.dir.path().join("config.yaml"), self.dir.path().join("config.new"));
+        fs::write(&new, config(listen, "127.0.0.1:0", rest)).unwrap();
+        fs::rename(new, file).unwrap();
+    }
+
+    /// Asks for a reload by a signal and waits for what comes of it.
+    #[track_caller]
+    pub fn reload(&self) -> String {
+        let told = || self.lines().into_iter().filter(|line| line.contains("by signal")).collect::<Vec<_>>();
+        let before = told().len();
+        self.signal(Signal::HUP);
+        eventually("an outcome of the reload", || told().get(before).cloned())
     }
 
     /// A connection to the proxy.
