@@ -100,7 +100,9 @@ fn a_request_head_under_way_is_waited_for() {
     let mut keel = Keel::serve(pool(&[&backend]));
     let mut clients = [keel.client(), keel.client()];
     clients[1].get("/");
-    clients.iter_mut().for_each(|client| drop(client.send("GET / HTTP/1.1\r\nhost:")));
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\nhost:");
+    }
     eventually("both accepted", || (keel.snapshot().connections == 2).then_some(()));
     keel.signal(Signal::TERM);
     keel.line("shutting down");
