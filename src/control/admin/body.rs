@@ -36,9 +36,13 @@ pub(super) async fn json<T: DeserializeOwned>(body: Body) -> Result<T, Refused> 
 /// As [`json`], but nothing at all will do.
 pub(super) async fn json_or_default<T: DeserializeOwned + Default>(body: Body) -> Result<T, Refused> {
     let bytes = bytes(body, SMALL).await?;
-    if bytes.trim_ascii().is_empty() { Ok(T::default()) } else { Ok(parse::<Option<T>>(&bytes)?.unwrap_or_default()) }
+    if matches!(bytes.trim_ascii(), b"" | b"null") { Ok(T::default()) } else { parse(&bytes) }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {
+    // A list of values without their names would do for serde.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        return Err(Refused::bad_request("the body is not as it should be: write a JSON object"));
+    }
     serde_json::from_slice(bytes).map_err(|error| Refused::bad_request(format!("the body is not as it should be: {error}")))
 }

@@ -41,7 +41,7 @@ impl ToSchema for Reason {}
 impl PartialSchema for StateWish {
     fn schema() -> RefOr<Schema> {
         let then = |wish: ObjectBuilder| {
-            let after = Lasting::schema();
+            let after = or_null(Lasting::schema());
             wish.property("then", one_of(["down"])).required("then").property("after", after)
         };
         OneOfBuilder::new()
@@ -61,10 +61,12 @@ fn wish(state: &str, cut: &[bool]) -> ObjectBuilder {
     ObjectBuilder::new()
         .property("state", one_of([state]))
         .required("state")
-        .property("for", Lasting::schema())
-        .property("reason", Reason::schema())
+        .property("for", or_null(Lasting::schema()))
+        .property("reason", or_null(Reason::schema()))
         .property("force", bool::schema())
         .property("cut", cut)
+        .property("then", null())
+        .property("after", null())
 }
 
 fn closed(object: ObjectBuilder) -> Object {
@@ -77,4 +79,12 @@ fn one_of<const N: usize>(words: [&str; N]) -> ObjectBuilder {
 
 fn text() -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String)
+}
+
+fn or_null(schema: RefOr<Schema>) -> Schema {
+    OneOfBuilder::new().item(schema).item(null()).into()
+}
+
+fn null() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::Null)
 }

@@ -62,6 +62,7 @@ async fn refusals_have_codes_and_change_nothing() {
         ("PUT", STATE, &long, 400, "bad_request"),
         ("PUT", STATE, "", 400, "bad_request"),
         ("PUT", STATE, "[]", 400, "bad_request"),
+        ("PUT", WEIGHT, "[null, null]", 400, "bad_request"),
         ("PUT", WEIGHT, r#"{"weight": 257}"#, 400, "bad_request"),
         ("PUT", WEIGHT, "{}", 400, "bad_request"),
         ("PUT", &unknown, r#"{"state": "drain"}"#, 404, "no_backend"),
