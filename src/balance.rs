@@ -2,6 +2,7 @@
 //!
 //! No I/O, no clock, no randomness: time comes in as [`Millis`], entropy as an argument. Start reading at [`pool`].
 
+mod ages;
 pub mod backend;
 pub mod ejection;
 #[cfg(test)]

@@ -191,6 +191,8 @@ pub struct PoolConfig {
     pub timeouts: UpstreamTimeouts,
     /// Waiting for a backend with room.
     pub queue: Queue,
+    /// Whether a cookie keeps a client at its backend; `None` = no.
+    pub sticky: Option<Sticky>,
 }
 
 impl PoolConfig {
@@ -336,6 +338,25 @@ impl Default for Queue {
     fn default() -> Self {
         Self { size: 1024, timeout: Duration::from_secs(1) }
     }
+}
+
+/// Keeping a client at its backend by a cookie.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sticky {
+    /// The cookie's name.
+    pub cookie: String,
+    /// What becomes of a client while its backend drains.
+    pub on_drain: OnDrain,
+}
+
+/// What becomes of a sticky client while its backend drains, or has weight 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDrain {
+    /// It stays; only new clients go elsewhere.
+    #[default]
+    Keep,
+    /// It goes elsewhere, too.
+    Move,
 }
 
 /// Something wrong in a config file.

@@ -43,13 +43,14 @@ use self::phase::PhaseWatch;
 use self::reload::Reloader;
 use self::reload::file::Source;
 use self::sampler::{Sampler, Sources};
-use self::state_file::StateFile;
+use self::state_file::{Kept, StateFile};
 use crate::balance::snapshot::Snapshot;
 use crate::clock;
 use crate::command::Desk;
 use crate::event::{Event, EventBus};
 use crate::inherited::Inherited;
 use crate::running::Running;
+use crate::secret::Secret;
 use crate::shutdown::Shutdown;
 use crate::tally::{Report, Tally};
 use crate::telemetry::access_log::Losses;
@@ -74,6 +75,8 @@ pub struct Setup {
     pub reports: mpsc::Receiver<Report>,
     /// What the access log loses.
     pub losses: Arc<Losses>,
+    /// A secret for who has none yet.
+    pub secret: Secret,
     /// Sockets for the admin API that are open already.
     pub inherited: Inherited,
 }
@@ -87,6 +90,8 @@ pub struct Control {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// Where the admin API listens: `host:port` or `unix:PATH`.
     pub admin: Option<String>,
+    /// What cookies are made with; the one of the state file if it holds one.
+    pub secret: Arc<Secret>,
     phase: PhaseWatch,
     bus: EventBus,
     listening: Event,
@@ -101,7 +106,7 @@ pub struct Control {
 /// # Errors
 /// The admin API cannot listen. Nothing has been started then.
 pub async fn start(setup: Setup) -> Result<Control, BindError> {
-    let Setup { running: stage, source, bus, shutdown, tally, reports, losses, mut inherited } = setup;
+    let Setup { running: stage, source, bus, shutdown, tally, reports, losses, mut inherited, mut secret } = setup;
     let running = stage.subscribe();
     let now = Arc::clone(&running.borrow());
     let bound = match &now.config.admin {
@@ -130,8 +135,10 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     let book = control_desk.book();
     if let Some(path) = &now.config.state_file {
         let file = StateFile::new(path.clone(), bus.clone());
-        control_desk.restore(file.load(clock::unix_ms()));
-        tasks.set.spawn(file.keep(book.clone(), leaving));
+        let Kept { overrides, secret: kept } = file.load(clock::unix_ms());
+        control_desk.restore(overrides);
+        secret = kept.unwrap_or(secret);
+        tasks.set.spawn(file.keep(book.clone(), secret.clone(), leaving));
     }
     tasks.spawn(control_desk.run(asks));
 
@@ -154,7 +161,7 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     }
     let addresses = now.addresses().iter().map(ToString::to_string).collect();
     let listening = Event::Listening { addresses, workers: now.config.workers };
-    Ok(Control { desk, snapshots, admin, phase, bus, listening, tasks, admin_stop, heirloom })
+    Ok(Control { desk, snapshots, admin, secret: Arc::new(secret), phase, bus, listening, tasks, admin_stop, heirloom })
 }
 
 impl Control {

@@ -112,6 +112,7 @@ impl Demo {
             retry: Retry::default(),
             timeouts: UpstreamTimeouts::default(),
             queue: Queue::default(),
+            sticky: None,
         }
     }
 

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use tokio::sync::mpsc;
 
 use crate::running::Follow;
+use crate::secret::Secret;
 use crate::shutdown::Shutdown;
 use crate::tally::{Reports, Tally};
 use crate::telemetry::access_log::Pen;
@@ -36,6 +37,7 @@ mod request_body;
 mod request_id;
 mod retry;
 mod site;
+mod sticky;
 mod tunnel;
 mod upload;
 mod upstream;
@@ -52,6 +54,8 @@ pub struct Setup {
     pub reports: Reports,
     /// Where requests are logged: a pen for each worker, or none.
     pub pens: Vec<Pen>,
+    /// What cookies are made with.
+    pub secret: Arc<Secret>,
     /// When it stops.
     pub shutdown: Shutdown,
     /// Differs from process to process.
@@ -69,7 +73,7 @@ pub struct Proxy {
 /// # Errors
 /// The system has no thread left.
 pub fn start(setup: Setup) -> io::Result<Proxy> {
-    let Setup { running, tally, reports, pens, shutdown, seed } = setup;
+    let Setup { running, tally, reports, pens, secret, shutdown, seed } = setup;
     let mut pens = pens.into_iter();
     let (senders, inboxes): (Vec<_>, Vec<_>) = tally.connections.iter().map(|_| mpsc::unbounded_channel()).unzip();
     let peers: Arc<[_]> = senders.into();
@@ -81,6 +85,7 @@ pub fn start(setup: Setup) -> io::Result<Proxy> {
             tally: Arc::clone(&tally),
             reports: reports.clone(),
             log: pens.next(),
+            secret: Arc::clone(&secret),
             shutdown: shutdown.clone(),
             inbox,
             peers: Arc::clone(&peers),

@@ -35,6 +35,7 @@ use crate::inherited::Inherited;
 use crate::listener;
 use crate::proxy;
 use crate::running::{Follow, Running};
+use crate::secret::Secret;
 use crate::shutdown::Shutdown;
 use crate::tally::Tally;
 use crate::tui::theme::Options as Looks;
@@ -146,11 +147,19 @@ impl Session {
             tally: Arc::clone(&tally),
             reports: reported,
             losses: outputs.losses(),
+            secret: Secret::random().map_err(|error| Failure::io("cannot get random bytes", &error))?,
             inherited: for_admin,
         });
         let control = control.await.map_err(Failure::new)?;
-        let (following, draining) = (running.clone(), shutdown.clone());
-        let proxy = proxy::start(proxy::Setup { running: following, tally, reports, pens, shutdown: draining, seed: random() });
+        let proxy = proxy::start(proxy::Setup {
+            running: running.clone(),
+            tally,
+            reports,
+            pens,
+            secret: Arc::clone(&control.secret),
+            shutdown: shutdown.clone(),
+            seed: random(),
+        });
         let proxy = proxy.map_err(|error| Failure::io("cannot start the workers", &error))?;
 
         for warning in warnings {

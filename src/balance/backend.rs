@@ -316,6 +316,12 @@ impl Live {
     pub fn in_flight(&self) -> u32 {
         self.in_flight.load(Relaxed)
     }
+
+    /// How long the oldest request in flight has been running, to about a second; `None` without any.
+    pub fn oldest_ms(&self, now: Millis) -> Option<Millis> {
+        let since = self.meters.iter().map(|meter| meter.oldest_since.load(Relaxed)).filter(|since| *since > 0).min();
+        (self.in_flight() > 0).then(|| since.map_or(0, |since| now.saturating_sub(since)))
+    }
 }
 
 /// A backend as pools hold it. A reload makes a new one around the same [`Live`].
@@ -356,6 +362,21 @@ impl Backend {
         if live.weight() == 0 {
             return Eligibility::NoWeight;
         }
+        self.fitness()
+    }
+
+    /// As [`Self::eligibility`], for a request of a session that the backend has served before. What takes nothing new may
+    /// still take those, if `keep`: while the operator drains it, or at weight 0.
+    pub fn session_eligibility(&self, keep: bool) -> Eligibility {
+        match self.eligibility() {
+            Eligibility::Draining | Eligibility::NoWeight if keep => self.fitness(),
+            eligibility => eligibility,
+        }
+    }
+
+    /// What follows from checks and failures alone.
+    fn fitness(&self) -> Eligibility {
+        let live = &self.live;
         if live.awaiting_first_check.load(Relaxed) {
             return Eligibility::AwaitingFirstCheck;
         }

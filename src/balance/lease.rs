@@ -3,12 +3,13 @@
 //! Taking a lease counts the request as in flight; dropping it, however that comes about, gives it back. What became of the
 //! request is recorded by [`Lease::finish`]; a lease dropped without it is a client that left, and blames nobody.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release, SeqCst};
 
 use super::Millis;
-use super::backend::{Backend, Live};
+use super::backend::{Backend, Eligibility, Live};
 use super::meter::{Failure, Meter, bump};
 
 /// What became of an attempt.
@@ -43,6 +44,8 @@ pub(super) struct Seat {
     live: Arc<Live>,
     worker: usize,
     cut_epoch: u32,
+    /// When the first lease that may still hold it can have been taken.
+    began: Cell<Millis>,
 }
 
 impl Seat {
@@ -50,7 +53,37 @@ impl Seat {
     pub(super) fn new(backend: Arc<Backend>, worker: usize) -> Rc<Self> {
         let live = Arc::clone(&backend.live);
         let cut_epoch = live.cut_epoch.load(Acquire);
-        Rc::new(Self { backend, live, worker, cut_epoch })
+        Rc::new(Self { backend, live, worker, cut_epoch, began: Cell::default() })
+    }
+
+    /// Another seat at the same backend, from `now` on.
+    pub(super) fn successor(&self, now: Millis) -> Rc<Self> {
+        let seat = Self::new(Arc::clone(&self.backend), self.worker);
+        seat.begin_at(now);
+        if self.began.get() == 0 {
+            self.begin_at(now);
+        }
+        seat
+    }
+
+    /// Nobody holds it: leases will be taken from `now` on.
+    pub(super) fn begin_at(&self, now: Millis) {
+        self.began.set(now.max(1));
+    }
+
+    /// When the first lease that may still hold it can have been taken.
+    pub(super) fn began(&self) -> Millis {
+        self.began.get()
+    }
+
+    /// The backend's state.
+    pub(super) fn live(&self) -> &Arc<Live> {
+        &self.live
+    }
+
+    /// The counters of its worker at its backend.
+    pub(super) fn meter(&self) -> &Meter {
+        &self.live.meters[self.worker]
     }
 
     /// Whether the operator has cut the requests that run on it.
@@ -104,6 +137,14 @@ impl Lease {
         Some(Self { seat: Rc::clone(seat), stage })
     }
 
+    /// A lease for a session that the backend has served before, if it may take one now. While the operator drains it, it may
+    /// if `keep`.
+    pub(super) fn take_again(seat: &mut Rc<Seat>, keep: bool) -> Option<Self> {
+        let eligibility = seat.backend.session_eligibility(keep);
+        let max = seat.backend.spec.max_in_flight;
+        eligibility.is_eligible().then(|| Self::take(seat, max, eligibility == Eligibility::OnTrial))?
+    }
+
     /// The backend that serves the request.
     pub fn backend(&self) -> &Arc<Backend> {
         &self.seat.backend
@@ -111,7 +152,7 @@ impl Lease {
 
     /// The counters of this request's worker at its backend.
     pub fn meter(&self) -> &Meter {
-        &self.seat.live.meters[self.seat.worker]
+        self.seat.meter()
     }
 
     /// Whether the operator has cut the running requests since the lease was taken.

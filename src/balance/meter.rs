@@ -89,6 +89,9 @@ pub struct Meter {
     pub bytes_in: AtomicU64,
     /// Answer body bytes received.
     pub bytes_out: AtomicU64,
+    /// When the oldest of the requests that have been in flight for a while began, in milliseconds since the process started;
+    /// 0 = there is none. Written about once a second.
+    pub oldest_since: AtomicU64,
     /// Time from the pick to the last byte of the answer, in microseconds.
     pub latency: AtomicHistogram,
 }

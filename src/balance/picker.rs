@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
 
+use super::Millis;
+use super::ages::Ages;
 use super::backend::Backend;
 use super::lease::{Lease, Seat};
 use super::pool::{NoPick, PickInput, PoolLive};
@@ -37,6 +39,7 @@ struct Seats {
     list: Box<[Rc<Seat>]>,
     /// The backends.
     of: Arc<[Arc<Backend>]>,
+    ages: Ages,
 }
 
 impl Seats {
@@ -50,6 +53,7 @@ impl Seats {
 
     #[cold]
     fn take(&mut self, backends: &Arc<[Arc<Backend>]>) {
+        self.ages.put_aside(&self.list);
         self.list = backends.iter().map(|backend| Seat::new(Arc::clone(backend), self.worker)).collect();
         self.of = Arc::clone(backends);
     }
@@ -57,7 +61,7 @@ impl Seats {
 
 impl Picker {
     pub(super) fn new(live: &Arc<PoolLive>, rotation: &Arc<ArcSwap<Rotation>>, worker: usize) -> Self {
-        let mut seats = Seats { worker, list: Box::default(), of: Arc::default() };
+        let mut seats = Seats { worker, list: Box::default(), of: Arc::default(), ages: Ages::default() };
         seats.take(rotation.load().backends());
         let hand = Hand { seats, rotation: Cache::new(Arc::clone(rotation)) };
         Self { live: Arc::clone(live), hand: RefCell::new(hand) }
@@ -77,5 +81,33 @@ impl Picker {
         let Hand { seats, rotation } = &mut *self.hand.borrow_mut();
         let rotation = rotation.load();
         rotation.pick(&self.live, seats.of(rotation.backends()), input)
+    }
+    /// A lease on the backend that had this index when a session began that it has served; `None` if it may not take one
+    /// now, is full, or others wait for room. While the operator drains it, it may if `keep`.
+    pub fn pick_again(&self, index: usize, backend: &Backend, keep: bool) -> Option<Lease> {
+        if !self.live.waiters.is_empty() {
+            return None;
+        }
+        let Hand { seats, rotation } = &mut *self.hand.borrow_mut();
+        let seats = seats.of(rotation.load().backends());
+        // After a reload it may have moved.
+        let is_it = |seat: &Rc<Seat>| Arc::ptr_eq(seat.live(), &backend.live);
+        let index = if seats.get(index).is_some_and(is_it) { index } else { seats.iter().position(is_it)? };
+        Lease::take_again(&mut seats[index], keep)
+    }
+
+    /// Tells each backend since when its oldest request from here runs; to be called about once a second while this says that
+    /// there are any.
+    pub fn tell_ages(&self, now: Millis) -> bool {
+        let Seats { list, ages, .. } = &mut self.hand.borrow_mut().seats;
+        ages.turn(list, now)
+    }
+
+    /// Tells the ages of what runs by another picker of this worker from now on; for when it takes that one's place.
+    pub fn take_over(&self, before: &Self) {
+        let before = &mut before.hand.borrow_mut().seats;
+        let ages = &mut self.hand.borrow_mut().seats.ages;
+        ages.take_over(&mut before.ages);
+        ages.put_aside(&before.list);
     }
 }

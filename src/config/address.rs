@@ -176,6 +176,14 @@ pub(super) fn network(node: &Node) -> Parsed<IpNet> {
     (text.parse().ok()).or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from)).ok_or_else(wrong)
 }
 
+/// The name of a cookie: a token (RFC 6265 section 4.1.1).
+pub(super) fn cookie_name(node: &Node) -> Parsed<String> {
+    match node {
+        Node::Text(name) if name.len() <= LONGEST_NAME && HeaderName::from_bytes(name.as_bytes()).is_ok() => Ok(name.clone()),
+        _ => Err(format!("{node} is no name of a cookie; write 1 to {LONGEST_NAME} letters, digits and - _ . such as lb")),
+    }
+}
+
 /// `client_ip`, `path`, `header:NAME` or `cookie:NAME`.
 pub(super) fn hash_key(node: &Node) -> Parsed<HashKey> {
     const KEYS: &str = "allowed: client_ip, path, header:NAME, cookie:NAME";
@@ -311,6 +319,12 @@ mod tests {
         refuses(hash_key, &["", "header", "header:", "header:a b", "cookie:a;b", "query:x", "path:"]);
         assert!(hash_key(&node("clientip")).expect_err("misspelt").contains("did you mean client_ip?"));
         assert!(hash_key(&node("header")).expect_err("without a name").contains("did you mean header:NAME?"));
+    }
+
+    #[test]
+    fn cookie_names() {
+        accepts(cookie_name, &[("lb", "lb"), ("__Host-LB.1", "__Host-LB.1")]);
+        refuses(cookie_name, &["", "a b", "a;b", "a=b", "a\"b", "ü", &"x".repeat(65)]);
     }
 
     #[test]

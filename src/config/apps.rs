@@ -62,6 +62,7 @@ pub(super) fn app(section: &Section<'_>, routes: &mut Routes) -> PoolConfig {
         retry: Retry::default(),
         timeouts: UpstreamTimeouts { response_head: timeout.unwrap_or(timeouts.response_head), ..timeouts },
         queue: Queue::default(),
+        sticky: None,
     }
 }
 

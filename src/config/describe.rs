@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use super::{
-    AccessLog, AdminListen, CheckKind, ClientTimeouts, Config, HashKey, HealthCheck, Limits, LogFormat, OnHangup, PoolConfig,
-    Queue, Retry, UpstreamTimeouts, WhenFull,
+    AccessLog, AdminListen, CheckKind, ClientTimeouts, Config, HashKey, HealthCheck, Limits, LogFormat, OnDrain, OnHangup,
+    PoolConfig, Queue, Retry, Sticky, UpstreamTimeouts, WhenFull,
 };
 use crate::balance::backend::Spec;
 use crate::balance::ejection::OutlierDetection;
@@ -64,7 +64,7 @@ impl Config {
 impl PoolConfig {
     /// Everything but its name and its backends.
     pub fn described(&self) -> Described {
-        let Self { balance, hosts, path_prefix, hash_key, health_check, retry, timeouts, queue } = self;
+        let Self { balance, hosts, path_prefix, hash_key, health_check, retry, timeouts, queue, sticky } = self;
         let Settings { strategy, outlier_detection, slow_start, all_down, name: _, backends: _, checked: _ } = balance;
         let Retry { attempts, budget_percent, backoff_min, backoff_max, replay_body } = retry;
         let UpstreamTimeouts { connect, response_head, stream_idle } = timeouts;
@@ -84,6 +84,7 @@ impl PoolConfig {
             ("timeouts.stream_idle", time(*stream_idle)),
             ("queue.size", queue_size(queue)),
             ("queue.timeout", time(queue.timeout)),
+            ("sticky", or_null(sticky.as_ref().map(session))),
         ];
         all.extend(checks(health_check.as_ref()));
         all.extend(ejection(outlier_detection.as_ref()));
@@ -155,6 +156,10 @@ fn key(key: &HashKey) -> String {
         HashKey::Header(name) => format!("header:{name}"),
         HashKey::Cookie(name) => format!("cookie:{name}"),
     }
+}
+
+fn session(Sticky { cookie, on_drain }: &Sticky) -> String {
+    format!("{{cookie: {cookie}, on_drain: {}}}", if *on_drain == OnDrain::Keep { "keep" } else { "move" })
 }
 
 fn queue_size(Queue { size, timeout: _ }: &Queue) -> String {

@@ -1,11 +1,12 @@
 //! Pools and their backends: every key, what may stand there, and what has to fit together.
 
-use super::address::{hash_key, host, name, name_from, path, path_prefix, url};
+use super::address::{cookie_name, hash_key, host, name, name_from, path, path_prefix, url};
 use super::node::Node;
 use super::reader::{Claims, Section, Value};
 use super::value::{Parsed, choice, duration, duration_range, flag, percent, size, statuses, time, whole};
 use super::{
-    CHECK_PATH, CHECK_STATUSES, CheckKind, HashKey, HealthCheck, HostPattern, PoolConfig, Queue, Retry, UpstreamTimeouts,
+    CHECK_PATH, CHECK_STATUSES, CheckKind, HashKey, HealthCheck, HostPattern, OnDrain, PoolConfig, Queue, Retry, Sticky,
+    UpstreamTimeouts,
 };
 use crate::balance::Millis;
 use crate::balance::backend::{BackendId, Spec};
@@ -88,7 +89,17 @@ pub(super) fn pool(section: &Section<'_>, routes: &mut Routes) -> PoolConfig {
         retry: section.section("retry", retry),
         timeouts: section.section("timeouts", timeouts),
         queue: section.section("queue", queue),
+        sticky: sticky(section),
     }
+}
+
+fn sticky(section: &Section<'_>) -> Option<Sticky> {
+    let written = section.get("sticky").filter(|value| *value.node() != Node::Null)?;
+    written.section(|sticky| {
+        let cookie = sticky.required("cookie", "a name such as lb").and_then(|value| value.read(cookie_name));
+        let on_drain = sticky.value("on_drain", choice(&[("keep", OnDrain::Keep), ("move", OnDrain::Move)]), OnDrain::Keep);
+        Some(Sticky { cookie: cookie?, on_drain })
+    })?
 }
 
 /// A strategy by its name.

@@ -52,11 +52,11 @@ fn the_sample_shows_every_key() {
         limits: {x: 1}
         timeouts: {x: 1}
         pools: [{name: web, x: 1, backends: [{url: 'http://a:1', x: 1}], health_check: {x: 1}, outlier_detection: {x: 1},
-                 retry: {x: 1}, timeouts: {x: 1}, queue: {x: 1}}]";
+                 retry: {x: 1}, timeouts: {x: 1}, queue: {x: 1}, sticky: {cookie: x, x: 1}}]";
     let problems = problems(unknown);
     let schemas: Vec<&str> =
         problems.iter().filter_map(|problem| problem.split_once("allowed: ")).map(|(_, keys)| keys).collect();
-    assert_eq!(schemas.len(), 13, "{problems:#?}");
+    assert_eq!(schemas.len(), 14, "{problems:#?}");
     for key in schemas.iter().flat_map(|keys| keys.split(", ")).filter(|key| *key != "apps") {
         assert!(SAMPLE.contains(&format!("{key}: ")) || SAMPLE.contains(&format!("{key}:\n")), "{key}");
     }
@@ -88,6 +88,7 @@ fn every_key_is_understood() {
             retry: {attempts: 0, budget: 5%, backoff: 0s..1s, replay_body: 0B}
             timeouts: {connect: 4s, response_head: 5s, stream_idle: 6s}
             queue: {size: 0, timeout: 7s}
+            sticky: {cookie: lb, on_drain: move}
             all_down: open
           - {name: rest, backends: ['http://a:1'], health_check: {type: tcp}, outlier_detection: null}
           - {name: more, path_prefix: /more, backends: ['http://a:1'], health_check: null}",

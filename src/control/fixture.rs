@@ -70,6 +70,7 @@ pub(super) fn config(pools: Vec<Settings>) -> Config {
         retry: Retry::default(),
         timeouts: UpstreamTimeouts::default(),
         queue: Queue::default(),
+        sticky: None,
     };
     Config {
         listen: Vec::new(),

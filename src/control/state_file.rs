@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::desk::book::{Book, Entry};
 use crate::event::{Event, EventBus, Severity};
+use crate::secret::Secret;
 
 /// How the file is written today.
 const VERSION: u64 = 1;
@@ -38,7 +39,19 @@ const RETRY: Duration = Duration::from_secs(5);
 #[derive(Debug, Serialize, Deserialize)]
 struct Content {
     version: u64,
+    /// Makes cookies that outlive the process.
+    #[serde(default)]
+    secret: Option<Secret>,
     overrides: Vec<Entry>,
+}
+
+/// What there was before a restart.
+#[derive(Debug, Default, PartialEq)]
+pub struct Kept {
+    /// The overrides that still count.
+    pub overrides: Vec<Entry>,
+    /// What cookies were made with.
+    pub secret: Option<Secret>,
 }
 
 /// Why a file cannot be used.
@@ -69,42 +82,43 @@ impl StateFile {
         Self { path: path.into(), bus }
     }
 
-    /// The overrides that were in force before, as far as they still count `now`, in milliseconds since the Unix epoch.
-    pub fn load(&self, now: u64) -> Vec<Entry> {
-        let entries = match read(&self.path) {
-            Ok(entries) => entries,
-            Err(Unusable::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Vec::new(),
+    /// What was in force before, as far as it still counts `now`, in milliseconds since the Unix epoch.
+    pub fn load(&self, now: u64) -> Kept {
+        let Content { overrides, secret, .. } = match read(&self.path) {
+            Ok(content) => content,
+            Err(Unusable::Io(error)) if error.kind() == io::ErrorKind::NotFound => return Kept::default(),
             Err(why) => {
                 self.set_aside(&why, now);
-                return Vec::new();
+                return Kept::default();
             }
         };
-        let (kept, dropped): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| is_alive(entry, now));
+        let (overrides, dropped): (Vec<_>, Vec<_>) = overrides.into_iter().partition(|entry| is_alive(entry, now));
         for entry in dropped {
             let text = format!("the override {} is dropped: its time is over", entry.setting);
             self.tell(text, Severity::Info);
         }
-        kept
+        Kept { overrides, secret }
     }
 
-    /// Writes the book whenever it has changed, until `stop`; then a last time if need be.
-    pub async fn keep(self, mut book: watch::Receiver<Book>, stop: CancellationToken) {
+    /// Writes the book, and the secret with it, whenever it has changed, until `stop`; then a last time if need be.
+    pub async fn keep(self, mut book: watch::Receiver<Book>, secret: Secret, stop: CancellationToken) {
         // The first write tells at once whether the file can be written.
         book.mark_changed();
         let mut fails = false;
         while stop.run_until_cancelled(wait(&mut book, fails)).await == Some(true) {
-            fails = !self.write(&mut book, fails).await;
+            fails = !self.write(&mut book, &secret, fails).await;
         }
         if fails || book.has_changed().unwrap_or(true) {
-            self.write(&mut book, fails).await;
+            self.write(&mut book, &secret, fails).await;
         }
     }
 
     /// Writes the book. Says whether that worked, and tells of it if it is news.
-    async fn write(&self, book: &mut watch::Receiver<Book>, failed_before: bool) -> bool {
+    async fn write(&self, book: &mut watch::Receiver<Book>, secret: &Secret, failed_before: bool) -> bool {
         let overrides = book.borrow_and_update().entries().cloned().collect();
+        let content = Content { version: VERSION, secret: Some(secret.clone()), overrides };
         let path = Arc::clone(&self.path);
-        let written = spawn_blocking(move || write(&path, &Content { version: VERSION, overrides }));
+        let written = spawn_blocking(move || write(&path, &content));
         let written = written.await.unwrap_or_else(|panic| Err(io::Error::other(panic)));
         let file = self.path.display();
         match &written {
@@ -149,7 +163,7 @@ fn is_alive(Entry { mark, .. }: &Entry, now: u64) -> bool {
     now.saturating_sub(mark.at_unix_ms) < LONGEST && mark.until_unix_ms.is_none_or(|until| until > now)
 }
 
-fn read(path: &Path) -> Result<Vec<Entry>, Unusable> {
+fn read(path: &Path) -> Result<Content, Unusable> {
     if !fs::metadata(path)?.is_file() {
         return Err(Unusable::NotAFile);
     }
@@ -164,7 +178,7 @@ fn read(path: &Path) -> Result<Vec<Entry>, Unusable> {
     if version != VERSION {
         return Err(Unusable::Version(version));
     }
-    Ok(serde_json::from_value::<Content>(value)?.overrides)
+    Ok(serde_json::from_value(value)?)
 }
 
 fn write(path: &Path, content: &Content) -> io::Result<()> {

@@ -37,6 +37,7 @@ fn setup(ports: &[u16], admin: &str, shutdown: &Shutdown) -> Setup {
         tally: Arc::new(Tally::new(1)),
         reports: mpsc::channel(1).1,
         losses: Arc::default(),
+        secret: Secret::random().unwrap(),
         inherited: Inherited::default(),
     }
 }

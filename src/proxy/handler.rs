@@ -25,12 +25,14 @@ use super::request_body::{ClientFault, RequestBody};
 use super::request_id::RequestId;
 use super::retry::{self, Reached};
 use super::site::{Site, Upstream};
+use super::sticky::Sessions;
 use super::upload::Upload;
 use super::upstream::Connection;
 use super::worker::Worker;
 use crate::balance::backend::Backend;
+use crate::balance::lease::Lease;
 use crate::balance::meter::{Failure, bump};
-use crate::balance::pool::PickInput;
+use crate::balance::pool::{NoPick, PickInput};
 use crate::balance::strategy::StrategyKind;
 use crate::clock;
 use crate::route;
@@ -198,7 +200,7 @@ impl Service<'_> {
         let mut taken = now;
         let input =
             PickInput { key: self.key(pool.strategy()), entropy: self.worker.entropy(), now: clock::at(now), tried: &self.tried };
-        let lease = match self.upstream.picker.pick(&input) {
+        let lease = match self.pick(&input) {
             Ok(lease) => lease,
             Err(no_pick) => {
                 if let Some(line) = self.line.as_deref_mut() {
@@ -219,6 +221,19 @@ impl Service<'_> {
         Ok(Claim { worker: Rc::clone(self.worker), lease, taken, line: None })
     }
 
+    /// The backend of the client's session if it may take the request, else whom the strategy says.
+    fn pick(&self, input: &PickInput<'_>) -> Result<Lease, NoPick> {
+        let Upstream { picker, sessions, .. } = self.upstream;
+        if let Some(sessions) = sessions
+            && self.tried.is_empty()
+            && let Some((index, backend)) = sessions.backend(&self.parts.headers)
+            && let Some(lease) = picker.pick_again(index, backend, sessions.keep)
+        {
+            return Ok(lease);
+        }
+        picker.pick(input)
+    }
+
     fn key(&self, strategy: StrategyKind) -> u64 {
         let client_ip = || self.client.peer.client_ip(&self.parts.headers, &self.site.config.trusted_proxies);
         route::key(strategy, &self.upstream.config().hash_key, client_ip, self.parts.uri.path(), &self.parts.headers)
@@ -236,7 +251,14 @@ impl Service<'_> {
         match outcome {
             Ok(answered) => {
                 claim.line = self.line.take();
-                Ok(answered.into_response(claim, self.client, &mut self.body, self.patience.upstream.stream_idle))
+                let sessions = self.upstream.sessions.as_ref();
+                let session = sessions.map(|sessions| (sessions, Arc::clone(claim.lease.backend())));
+                let idle = self.patience.upstream.stream_idle;
+                let mut response = answered.into_response(claim, self.client, &mut self.body, idle);
+                if let Some((sessions, backend)) = session {
+                    sessions.remember(&backend, &self.parts.headers, response.headers_mut());
+                }
+                Ok(response)
             }
             Err(problem) => {
                 if let Problem::Backend { failure, .. } = problem {
@@ -251,8 +273,10 @@ impl Service<'_> {
         let mut connection = self.connect(claim, may_reuse).await?;
         let spec = &claim.lease.backend().spec;
         connection.out.clear();
-        let Self { parts, checked, client, request_id, .. } = self;
-        write_request_head(&mut connection.out, parts, checked, || spec.authority(), &client.peer, request_id.as_bytes());
+        let Self { parts, checked, client, request_id, upstream, .. } = self;
+        let own_cookie = upstream.sessions.as_ref().map(Sessions::cookie);
+        let authority = || spec.authority();
+        write_request_head(&mut connection.out, parts, checked, authority, &client.peer, request_id.as_bytes(), own_cookie);
         let mut upload = Upload::new(self.checked.framing == RequestFraming::Chunked, !self.body.is_done());
         let exchange = Exchange {
             connection: &mut connection,

@@ -7,12 +7,13 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::IpAddr;
 
-use http::header::{CONNECTION, HeaderMap, HeaderName, HeaderValue, MAX_FORWARDS};
+use http::header::{CONNECTION, COOKIE, HeaderMap, HeaderName, HeaderValue, MAX_FORWARDS};
 use http::request::Parts;
 use http::{Method, Version};
 use ipnet::IpNet;
 
 use super::request::{Checked, RequestFraming, is_hop_by_hop, tokens};
+use super::sticky;
 
 /// Our name in `Via`, after the version in which a request came.
 const VIA: &[u8] = b"via: 1.1 evenkeel\r\n";
@@ -67,7 +68,7 @@ fn address(hop: &[u8]) -> Option<IpAddr> {
     str::from_utf8(hop.trim_ascii()).ok()?.parse().ok()
 }
 
-/// Appends the request head that a backend gets.
+/// Appends the request head that a backend gets, without the cookie that is our own.
 pub(super) fn write_request_head(
     out: &mut Vec<u8>,
     parts: &Parts,
@@ -75,6 +76,7 @@ pub(super) fn write_request_head(
     authority: impl FnOnce() -> String,
     peer: &Peer,
     request_id: &[u8],
+    own_cookie: Option<&str>,
 ) {
     let headers = &parts.headers;
     out.extend_from_slice(parts.method.as_str().as_bytes());
@@ -94,8 +96,16 @@ pub(super) fn write_request_head(
             || is_hop_by_hop(name)
             || is_forwarding(name, peer.trusted)
             || (counts && name == MAX_FORWARDS.as_str());
-        if !(stays_here || named.iter().any(|n| n == name)) {
-            field(out, name.as_bytes(), value.as_bytes());
+        if stays_here || named.iter().any(|n| n == name) {
+            continue;
+        }
+        match own_cookie {
+            Some(own) if name == COOKIE.as_str() => {
+                if let Some(others) = sticky::without(value.as_bytes(), own) {
+                    field(out, name.as_bytes(), &others);
+                }
+            }
+            _ => field(out, name.as_bytes(), value.as_bytes()),
         }
     }
 
@@ -220,7 +230,7 @@ mod tests {
         let network: Option<IpNet> = trusted.then(|| "10.0.0.0/8".parse().unwrap());
         let peer = Peer::new("10.0.0.9".parse().unwrap(), network.as_slice());
         let mut out = Vec::new();
-        write_request_head(&mut out, &parts, &checked, || "backend:1".to_owned(), &peer, b"id");
+        write_request_head(&mut out, &parts, &checked, || "backend:1".to_owned(), &peer, b"id", Some("lb"));
         let text = String::from_utf8(out).unwrap();
         text.strip_suffix("\r\n\r\n").unwrap().split("\r\n").map(str::to_owned).collect()
     }
@@ -241,6 +251,16 @@ mod tests {
                 "x-request-id: id",
             ]
         );
+    }
+
+    #[test]
+    fn our_own_cookie_stays_here() {
+        let of = |cookie| {
+            let lines = forwarded(Request::get("/").header("Host", "h").header("Cookie", cookie), false);
+            lines.into_iter().find(|line| line.starts_with("cookie: "))
+        };
+        assert_eq!(of("a=1; lb=2; c=3").as_deref(), Some("cookie: a=1; c=3"));
+        assert_eq!(of("lb=2"), None);
     }
 
     #[test]

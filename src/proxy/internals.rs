@@ -40,7 +40,8 @@ impl Router {
 pub fn forward_head(out: &mut Vec<u8>, parts: &Parts, ip: IpAddr, trusted: &[IpNet]) -> Result<(), Cause> {
     let checked = request::check(parts, 8192)?;
     let id = RequestId::of(&parts.headers, || 0);
-    headers::write_request_head(out, parts, &checked, || "b:80".to_owned(), &headers::Peer::new(ip, trusted), id.as_bytes());
+    let peer = headers::Peer::new(ip, trusted);
+    headers::write_request_head(out, parts, &checked, || "b:80".to_owned(), &peer, id.as_bytes(), None);
     Ok(())
 }
 

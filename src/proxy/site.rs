@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use hyper::server::conn::http1;
 
+use super::sticky::Sessions;
 use crate::balance::Millis;
 use crate::balance::backend::Live;
 use crate::balance::picker::Picker;
@@ -16,6 +17,7 @@ use crate::balance::retry_budget::RetryBudget;
 use crate::config::{Config, Limits, PoolConfig};
 use crate::route::Router;
 use crate::running::Running;
+use crate::secret::Secret;
 use crate::tally::PoolTally;
 
 /// Retries per second that are always allowed, over all workers.
@@ -35,14 +37,14 @@ pub(super) struct Site {
 
 impl Site {
     /// What runs, as the worker of this index sees it. Of the site before, it keeps the pools that have not changed.
-    pub(super) fn new(running: &Running, worker: usize, before: Option<&Self>) -> Self {
+    pub(super) fn new(running: &Running, worker: usize, before: Option<&Self>, secret: &Secret) -> Self {
         let config = &running.config;
         let upstream = |index: usize| {
             let name = running.pools[index].name();
             let old = before.and_then(|site| site.upstreams.iter().find(|old| old.pool.name() == name));
             match old {
                 Some(old) if old.is_as(running, index) => Rc::clone(old),
-                _ => Rc::new(Upstream::new(running, index, worker, old.map(|old| &**old))),
+                _ => Rc::new(Upstream::new(running, index, worker, old.map(|old| &**old), secret)),
             }
         };
         Self {
@@ -61,6 +63,11 @@ impl Site {
     /// The state of every backend.
     pub(super) fn backends(&self) -> impl Iterator<Item = &Arc<Live>> {
         self.upstreams.iter().flat_map(|upstream| upstream.pool.backends()).map(|backend| &backend.live)
+    }
+
+    /// Tells each backend since when its oldest request from here runs. Says whether there are any.
+    pub(super) fn tell_ages(&self, now: Millis) -> bool {
+        self.upstreams.iter().filter(|upstream| upstream.picker.tell_ages(now)).count() > 0
     }
 
     /// The cuts that there have been.
@@ -89,6 +96,8 @@ pub(super) struct Upstream {
     pub(super) pool: Arc<Pool>,
     /// This worker's picks from it.
     pub(super) picker: Picker,
+    /// Which clients come back to which backend, if a cookie says so.
+    pub(super) sessions: Option<Sessions>,
     /// What evenkeel itself answers and keeps waiting for it.
     pub(super) tally: Arc<PoolTally>,
     config: Arc<Config>,
@@ -98,12 +107,15 @@ pub(super) struct Upstream {
 }
 
 impl Upstream {
-    fn new(running: &Running, index: usize, worker: usize, before: Option<&Self>) -> Self {
+    fn new(running: &Running, index: usize, worker: usize, before: Option<&Self>, secret: &Secret) -> Self {
         let (config, pool) = (&running.config, &running.pools[index]);
         let percent = config.pools[index].retry.budget_percent;
         let fresh = || RetryBudget::new(percent, RETRIES_PER_SECOND / config.workers as f64);
+        let picker = pool.picker(worker);
+        before.inspect(|before| picker.take_over(&before.picker));
         Self {
-            picker: pool.picker(worker),
+            picker,
+            sessions: config.pools[index].sticky.as_ref().map(|sticky| Sessions::new(sticky, pool, secret)),
             pool: Arc::clone(pool),
             tally: Arc::clone(&running.tallies[index]),
             config: Arc::clone(config),
@@ -142,17 +154,21 @@ mod tests {
         config::parse_str(text).expect("valid").config
     }
 
+    fn secret() -> Secret {
+        Secret::random().expect("random bytes")
+    }
+
     const BOTH: &str = "workers: 1\npools:\n  - {name: web, hosts: [a], backends: [\"http://h:1\"]}\n  \
                         - {name: api, backends: [\"http://h:2\"]}\n";
 
     #[test]
     fn what_has_not_changed_is_the_same() {
         let running = Running::new(config(BOTH), Vec::new(), || 0);
-        let site = Site::new(&running, 0, None);
+        let site = Site::new(&running, 0, None, &secret());
         let web = site.find("a", "/").expect("web");
         let changed = BOTH.replace("h:2", "h:2\", \"http://h:3").replace("pools:", "limits: {headers: 7}\npools:");
         let later = running.succeeded_by(config(&changed), Vec::new(), || 0);
-        let later_site = Site::new(&later, 0, Some(&site));
+        let later_site = Site::new(&later, 0, Some(&site), &secret());
         assert!(std::ptr::eq(web, later_site.find("a", "/").expect("web")));
         let (api, later_api) = (site.find("b", "/").expect("api"), later_site.find("b", "/").expect("api"));
         assert!(Arc::ptr_eq(&api.tally, &later_api.tally));
@@ -163,10 +179,10 @@ mod tests {
     #[test]
     fn other_time_outs_are_another_upstream_of_the_same_pool() {
         let running = Running::new(config(BOTH), Vec::new(), || 0);
-        let site = Site::new(&running, 0, None);
+        let site = Site::new(&running, 0, None, &secret());
         let changed = BOTH.replace("name: api,", "name: api, queue: {size: 7},");
         let later = running.succeeded_by(config(&changed), Vec::new(), || 0);
-        let later_site = Site::new(&later, 0, Some(&site));
+        let later_site = Site::new(&later, 0, Some(&site), &secret());
         let (api, later_api) = (site.find("b", "/").expect("api"), later_site.find("b", "/").expect("api"));
         assert!(Arc::ptr_eq(&api.pool, &later_api.pool));
         assert_eq!((api.config().queue.size, later_api.config().queue.size), (1024, 7));

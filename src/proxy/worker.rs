@@ -17,10 +17,12 @@ use super::memory::Leftovers;
 use super::site::Site;
 use super::upstream::Connection;
 use super::upstream::idle::IdleConnections;
+use crate::balance::Millis;
 use crate::balance::backend::Backend;
 use crate::balance::lease::Signal;
 use crate::clock;
 use crate::running::{Follow, Running};
+use crate::secret::Secret;
 use crate::shutdown::Shutdown;
 use crate::tally::{Report, Reports, Tally};
 use crate::telemetry::access_log::Pen;
@@ -33,6 +35,7 @@ pub(super) struct Plan {
     pub(super) tally: Arc<Tally>,
     pub(super) reports: Reports,
     pub(super) log: Option<Pen>,
+    pub(super) secret: Arc<Secret>,
     pub(super) shutdown: Shutdown,
     pub(super) inbox: mpsc::UnboundedReceiver<Handover>,
     pub(super) peers: Arc<[mpsc::UnboundedSender<Handover>]>,
@@ -57,6 +60,7 @@ pub(super) struct Worker {
     /// Where requests are logged, if they are.
     pub(super) log: Option<Rc<Pen>>,
     site: RefCell<Rc<Site>>,
+    secret: Arc<Secret>,
     reports: Reports,
     idle: RefCell<IdleConnections>,
     random: Cell<u64>,
@@ -72,7 +76,8 @@ impl Worker {
             tally: Arc::clone(&plan.tally),
             sweep: Rc::default(),
             draining: Cell::new(false),
-            site: RefCell::new(Rc::new(Site::new(running, plan.index, None))),
+            site: RefCell::new(Rc::new(Site::new(running, plan.index, None, &plan.secret))),
+            secret: Arc::clone(&plan.secret),
             reports: plan.reports.clone(),
             memory: Leftovers::default(),
             spare_headers: SpareHeaders::default(),
@@ -91,7 +96,7 @@ impl Worker {
 
     /// Goes over to what runs by now. Connections kept for backends that are gone are closed.
     fn follow(&self, running: &Running) {
-        let site = Site::new(running, self.index, Some(&self.site()));
+        let site = Site::new(running, self.index, Some(&self.site()), &self.secret);
         self.idle.borrow_mut().keep_only(site.backends());
         self.site.replace(Rc::new(site));
         self.tally.generations[self.index].store(running.generation, Release);
@@ -164,6 +169,9 @@ fn mix(state: u64) -> u64 {
     mixed ^ (mixed >> 31)
 }
 
+/// How often backends are told how long their oldest request has been running, in milliseconds.
+const AGES: Millis = 1000;
+
 /// Runs a worker to its end. Returns the requests, of all workers, that were in flight when this one was cut.
 pub(super) fn run(plan: Plan) -> io::Result<u32> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -175,6 +183,7 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
     let running = Arc::clone(&plan.running.borrow_and_update());
     let worker = Worker::new(&mut plan, &running);
     let mut cut_epochs = worker.site().cut_epochs();
+    let (mut ages_due, mut busy) = (0, false);
     let sweeping = {
         let sweep = Rc::clone(&worker.sweep);
         let worker = Rc::clone(&worker);
@@ -183,11 +192,16 @@ async fn serve(mut plan: Plan) -> io::Result<u32> {
             if std::mem::replace(&mut cut_epochs, epochs) != epochs {
                 worker.sweep.wake_all();
             }
-            worker.memory.release(clock::now());
+            let now = clock::now();
+            worker.memory.release(now);
+            if now >= ages_due {
+                ages_due = now + AGES;
+                busy = worker.site.borrow().tell_ages(now);
+            }
             let mut idle = worker.idle.borrow_mut();
             idle.expire(worker.sweep.now());
             let unlogged = worker.log.as_ref().is_some_and(|log| log.pass_on());
-            unlogged || !idle.is_empty()
+            unlogged || busy || !idle.is_empty()
         };
         tokio::task::spawn_local(sweep.run(each_tick))
     };

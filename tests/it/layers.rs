@@ -18,6 +18,7 @@ const LAYERS: [&[&str]; 6] = [
         "plan",
         "route",
         "running",
+        "secret",
         "shortage",
         "shutdown",
         "tally",

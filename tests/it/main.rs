@@ -34,6 +34,7 @@ mod rfc9112;
 mod shutdown;
 mod slow_clients;
 mod soak;
+mod sticky;
 mod support;
 mod upgrade;
 mod verbs;

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::eventually;
 use crate::support::keel::{Keel, pool};
-use crate::support::script::ok;
+use crate::support::script::{Gate, held, ok};
 use crate::support::upstream::{Upstream, upstream};
 
 /// Two backends, and a place for a state file that outlives the process.
@@ -97,6 +97,22 @@ fn an_override_ends_by_itself() {
     let keel = room.serve();
     keel.line("drain -> up by expiry, 0 in flight: cli:alice has set it for 2s");
     assert_eq!(keel.view(&room.backends[0]).mode, Mode::Up);
+}
+
+#[test]
+fn the_oldest_request_tells_its_age() {
+    let room = Room::new();
+    let gate = Gate::default();
+    room.backends.iter().for_each(|backend| backend.plays(held(&gate, "late")));
+    let keel = room.serve();
+    let mut client = keel.client();
+    client.send("GET / HTTP/1.1\r\nhost: test\r\n\r\n");
+    let busy = || keel.snapshot().pools[0].backends.iter().find(|backend| backend.in_flight == 1).cloned();
+    let view = eventually("an age", || busy().filter(|backend| backend.oldest_ms.is_some_and(|age| age >= 1000)));
+    assert_eq!(view.drain, None, "it is up");
+    gate.open();
+    assert_eq!(client.response().text(), "late");
+    eventually("no age", || keel.snapshot().pools[0].backends.iter().all(|backend| backend.oldest_ms.is_none()).then_some(()));
 }
 
 #[test]

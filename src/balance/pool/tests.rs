@@ -328,3 +328,29 @@ fn a_pick_and_its_lease_allocate_nothing() {
         }
     }
 }
+
+#[test]
+fn a_session_goes_back_to_its_backend_while_that_may_take_it() {
+    let mut specs = specs(&[1, 1, 1]);
+    specs[1].max_in_flight = Some(1);
+    let pool = Pool::new(settings(StrategyKind::RoundRobin, specs), 1, 0);
+    pool.refresh(0);
+    let picker = pool.picker(0);
+    let backend = &pool.backends()[1];
+    let again = |keep| picker.pick_again(1, backend, keep).map(|lease| name(&lease).to_owned());
+    assert_eq!(again(false).as_deref(), Some("b1"));
+    let taken = picker.pick_again(0, backend, false).expect("found wherever it is");
+    assert_eq!((name(&taken), backend.live.in_flight(), again(true)), ("b1", 1, None), "counted, and full");
+    drop(taken);
+    for (mode, keeps) in [(Mode::Up, true), (Mode::Drain, true), (Mode::Down, false)] {
+        backend.live.set_mode(mode);
+        assert_eq!((again(true).is_some(), again(false).is_some()), (keeps, mode == Mode::Up), "{mode}");
+    }
+    backend.live.set_mode(Mode::Drain);
+    backend.live.set_verdict(Verdict::Unhealthy, 1);
+    assert_eq!(again(true), None, "nobody goes where nobody answers");
+    backend.live.set_verdict(Verdict::Healthy, 2);
+    backend.live.set_mode(Mode::Up);
+    backend.live.set_weight(0);
+    assert_eq!((again(true).is_some(), again(false).is_some()), (true, false));
+}

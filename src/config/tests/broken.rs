@@ -109,6 +109,23 @@ fn keys_are_misspelt() {
 }
 
 #[test]
+fn sticky_needs_a_cookie() {
+    check(
+        r#"
+        pools:
+        - {name: a, backends: ["http://a:1"], hosts: a, sticky: {on_drain: keep}}
+        - {name: b, backends: ["http://a:1"], hosts: b, sticky: {cookie: "a;b", on_drain: moves}}
+        - {name: c, backends: ["http://a:1"], hosts: c, sticky: lb}"#,
+        &[
+            "2:57  pools[0].sticky.cookie: missing; write a name such as lb",
+            "3:66  pools[1].sticky.cookie: \"a;b\" is no name of a cookie; write 1 to 64 letters, digits and - _ . such as lb",
+            "3:83  pools[1].sticky.on_drain: \"moves\" is not known; did you mean move? allowed: keep, move",
+            "4:57  pools[2].sticky: found",
+        ],
+    );
+}
+
+#[test]
 fn state_files_are_files() {
     check(
         r"
@@ -123,8 +140,8 @@ fn features_to_come_are_unknown() {
     check(
         r#"
         listen: [{address: 127.0.0.1:1, tls: {}}]
-        pools: [{name: a, sticky: null, backends: ["http://a:1"]}]"#,
-        &["1:10  listen[0]: a group of keys is not an address and a port", "2:19  pools[0].sticky: unknown key"],
+        pools: [{name: a, backends: ["http://a:1"]}]"#,
+        &["1:10  listen[0]: a group of keys is not an address and a port"],
     );
 }
 

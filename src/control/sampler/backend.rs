@@ -165,7 +165,7 @@ impl BackendSampler {
             backup: spec.backup,
             max_in_flight: spec.max_in_flight,
             in_flight,
-            oldest_ms: None,
+            oldest_ms: live.oldest_ms(now),
             drain: self.emptying.map(|emptying| emptying.view(mode_mark, in_flight, now)),
             rps: self.series.rps(),
             requests_total: self.counts.picked,

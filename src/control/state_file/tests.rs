@@ -54,15 +54,15 @@ fn entries() -> Vec<Entry> {
 }
 
 fn save(room: &Room, overrides: Vec<Entry>) {
-    write(&room.file.path, &Content { version: VERSION, overrides }).unwrap();
+    write(&room.file.path, &Content { version: VERSION, secret: None, overrides }).unwrap();
 }
 
 #[test]
 fn what_is_written_is_read() {
     let mut room = Room::new();
-    assert_eq!(room.file.load(NOW), [], "there is none yet");
+    assert_eq!(room.file.load(NOW).overrides, [], "there is none yet");
     save(&room, entries());
-    assert_eq!(room.file.load(NOW), entries());
+    assert_eq!(room.file.load(NOW).overrides, entries());
     save(&room, entries());
     assert_eq!((room.told(), room.names()), (vec![], vec!["state.json".to_owned()]));
     let mode = fs::metadata(&room.file.path).unwrap().permissions().mode();
@@ -73,10 +73,10 @@ fn what_is_written_is_read() {
 fn what_is_over_is_left_out() {
     let mut room = Room::new();
     save(&room, entries());
-    assert_eq!(room.file.load(NOW + 1).len(), 2);
+    assert_eq!(room.file.load(NOW + 1).overrides.len(), 2);
     assert_eq!(room.told(), ["the override web/b weight 5 is dropped: its time is over"]);
-    assert_eq!(room.file.load(NOW + LONGEST - 1).len(), 2);
-    assert_eq!(room.file.load(NOW + LONGEST).len(), 0);
+    assert_eq!(room.file.load(NOW + LONGEST - 1).overrides.len(), 2);
+    assert_eq!(room.file.load(NOW + LONGEST).overrides.len(), 0);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn what_makes_no_sense_is_set_aside() {
     ] {
         let mut room = Room::new();
         fs::write(&room.file.path, content).unwrap();
-        assert_eq!(room.file.load(NOW), []);
+        assert_eq!(room.file.load(NOW).overrides, []);
         let aside = format!("{}.corrupt-{}", room.file.path.display(), NOW / 1000);
         assert_eq!(fs::read_to_string(&aside).unwrap(), content);
         assert!(!room.file.path.exists());
@@ -103,7 +103,7 @@ fn what_makes_no_sense_is_set_aside() {
 fn a_directory_in_its_place_stays_there() {
     let mut room = Room::new();
     fs::create_dir(&room.file.path).unwrap();
-    assert_eq!(room.file.load(NOW), []);
+    assert_eq!(room.file.load(NOW).overrides, []);
     let file = room.file.path.display().to_string();
     assert_eq!(
         room.told(),
@@ -116,12 +116,12 @@ fn a_directory_in_its_place_stays_there() {
 async fn the_book_is_kept_until_the_end() {
     let mut room = Room::new();
     let (book, kept) = watch::channel(Book::default());
-    let stop = CancellationToken::new();
-    let keeping = tokio::spawn(room.file.clone().keep(kept, stop.clone()));
+    let (secret, stop) = (Secret::random().unwrap(), CancellationToken::new());
+    let keeping = tokio::spawn(room.file.clone().keep(kept, secret.clone(), stop.clone()));
     book.send_replace(entries().into_iter().collect());
     stop.cancel();
     keeping.await.unwrap();
-    assert_eq!(room.file.load(NOW), entries());
+    assert_eq!(room.file.load(NOW), Kept { overrides: entries(), secret: Some(secret) });
     assert_eq!(room.told(), Vec::<String>::new());
 }
 
@@ -130,8 +130,8 @@ async fn trouble_is_told_once_and_so_is_its_end() {
     let mut room = Room::new();
     fs::create_dir(&room.file.path).unwrap();
     let (book, kept) = watch::channel(Book::default());
-    let stop = CancellationToken::new();
-    let keeping = tokio::spawn(room.file.clone().keep(kept, stop.clone()));
+    let (secret, stop) = (Secret::random().unwrap(), CancellationToken::new());
+    let keeping = tokio::spawn(room.file.clone().keep(kept, secret.clone(), stop.clone()));
     let next = room.events.recv().await.unwrap().event.to_string();
     let file = room.file.path.display().to_string();
     assert!(next.starts_with(&format!("the state file {file} cannot be written: ")), "{next}");
@@ -143,7 +143,7 @@ async fn trouble_is_told_once_and_so_is_its_end() {
     assert_eq!(next, format!("the state file {file} is written again"));
     stop.cancel();
     keeping.await.unwrap();
-    assert_eq!((room.file.load(NOW), room.names()), (entries(), vec!["state.json".to_owned()]));
+    assert_eq!((room.file.load(NOW).overrides, room.names()), (entries(), vec!["state.json".to_owned()]));
 }
 
 proptest! {
@@ -158,7 +158,7 @@ proptest! {
         // The last byte is a line's end.
         let length = (share * (whole.len() - 1) as f64) as usize;
         fs::write(&room.file.path, &whole[..length]).unwrap();
-        prop_assert_eq!(room.file.load(NOW), []);
+        prop_assert_eq!(room.file.load(NOW).overrides, []);
         prop_assert!(!room.file.path.exists());
     }
 
@@ -166,6 +166,6 @@ proptest! {
     fn no_bytes_are_fatal(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let room = Room::new();
         fs::write(&room.file.path, bytes).unwrap();
-        prop_assert_eq!(room.file.load(NOW), []);
+        prop_assert_eq!(room.file.load(NOW).overrides, []);
     }
 }
