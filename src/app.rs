@@ -1,5 +1,6 @@
 //! Puts the rooms together: one command line in, one exit code out.
 
+mod attach;
 mod dashboard;
 mod face;
 mod failure;
@@ -60,6 +61,7 @@ fn act(Cli { options, verb }: Cli) -> Result<ExitCode, Failure> {
             let demo = Demo::start(wishes, random()).map_err(|error| Failure::io("cannot start the demo's backends", &error))?;
             session::run(Plan::demo(demo, Face::for_this_terminal()), &options)
         }
+        Verb::Attach(attach) => attach::run(&attach, &options),
         Verb::Live(verb) => Ok(verbs::run(verb, &options).map(|()| ExitCode::SUCCESS)?),
         Verb::Completions { shell } => print(|out| verbs::complete::write_script(shell, out)),
         Verb::Man => print(|out| clap_mangen::Man::new(Cli::command()).render(out)),

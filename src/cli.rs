@@ -81,6 +81,8 @@ pub enum Verb {
     Check,
     /// The same over built-in backends and built-in traffic: no config, no network
     Demo(Demo),
+    /// The dashboard over running instances, which go on when it is left
+    Attach(Attach),
     /// Something on a running instance.
     #[command(flatten)]
     Live(Live),
@@ -91,6 +93,14 @@ pub enum Verb {
     },
     /// Print the manual page
     Man,
+}
+
+/// Options of `attach`.
+#[derive(Args, Clone, Debug)]
+pub struct Attach {
+    /// Where they answer: host:port or unix:PATH; several are shown as one [default: as the config says]
+    #[arg(value_name = "ADDR")]
+    pub addresses: Vec<Address>,
 }
 
 /// Options of `serve`.

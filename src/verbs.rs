@@ -24,6 +24,7 @@ use tokio::runtime::Builder;
 use tokio::signal::ctrl_c;
 
 pub use self::failure::Failure;
+pub use self::target::attached;
 use crate::cli::{Live, Options};
 use crate::client::{Call, Client, Error};
 use crate::command::{Command, Terms};

@@ -8,9 +8,11 @@ use tokio::sync::broadcast::Receiver;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::balance::snapshot::Snapshot;
+use crate::cli;
 use crate::command::{Ask, CommandError, Desk, Origin};
 use crate::event::Stamped;
 use crate::tui::fleet::Link;
+use crate::tui::theme::Options as Looks;
 use crate::tui::{self, Door, Exit, Instance, Options, Order};
 
 /// Orders that may wait for the desk.
@@ -34,6 +36,12 @@ impl Dashboard {
     pub(super) async fn gone(&mut self) -> Exit {
         (&mut self.gone).await.unwrap_or(Exit::Panicked)
     }
+}
+
+/// What the command line says about it.
+pub(super) fn how(options: &cli::Options) -> Options {
+    let looks = Looks { look: options.theme, depth: options.color, ascii: options.ascii };
+    Options { looks, read_only: options.read_only, ..Options::default() }
 }
 
 /// The evenkeel of this process, as the dashboard sees it.

@@ -32,6 +32,11 @@ impl Failure {
         Self { code: INVALID, ..Self::new(what) }
     }
 
+    /// It was asked for in a way that makes no sense.
+    pub(super) fn usage(what: impl Display) -> Self {
+        Self { code: INVALID, ..Self::new(what) }
+    }
+
     /// The system said no to something.
     pub(super) fn io(what: impl Display, error: &io::Error) -> Self {
         Self::new(format_args!("{what}: {}", words(error)))

@@ -16,7 +16,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::dashboard::{Dashboard, here};
+use super::dashboard::{Dashboard, here, how};
 use super::face::Face;
 use super::failure::Failure;
 use super::outputs::Outputs;
@@ -38,7 +38,6 @@ use crate::running::{Follow, Running};
 use crate::secret::Secret;
 use crate::shutdown::Shutdown;
 use crate::tally::Tally;
-use crate::tui::theme::Options as Looks;
 use crate::tui::{self, Door, Home};
 
 /// How long anything may take that should take no time, once the requests are done or cut.
@@ -204,9 +203,7 @@ impl Session {
             runtime: Handle::current(),
             finished: self.finished.clone(),
         };
-        let looks = Looks { look: options.theme, depth: options.color, ascii: options.ascii };
-        let options = tui::Options { looks, read_only: options.read_only, ..tui::Options::default() };
-        self.dashboard = Some(Dashboard::open(options, door)?);
+        self.dashboard = Some(Dashboard::open(how(options), door)?);
         Ok(())
     }
 

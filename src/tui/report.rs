@@ -18,6 +18,13 @@ const ACTIONS: usize = 5;
 pub(super) fn report(state: &State) -> String {
     let mut text = String::new();
     let live = &*state.live;
+    if state.fleet.is_attached() {
+        let names: Vec<_> = state.fleet.members.iter().map(|member| &*member.name).collect();
+        line(&mut text, &format!("left {}; what runs there goes on", names.join(", ")));
+        if live.pools.is_empty() {
+            return text;
+        }
+    }
     let requests: u64 = live.pools.iter().map(requests).sum();
     let own: u64 = live.pools.iter().flat_map(|pool| &pool.own_answers).chain(&live.own_answers).map(|(_, n)| n).sum();
     line(&mut text, &format!("evenkeel {}, up {}: {requests} requests, {own} answered by itself", live.version, duration(live)));

@@ -18,27 +18,42 @@ const LARGEST: u64 = 4 << 20;
 
 /// A client for the instance that the options name: by its address, or by its config.
 pub(super) fn client(options: &Options) -> Result<Client, Failure> {
-    let admin = if options.admin.is_some() && options.token_file.is_some() {
+    let mut clients = clients(options.admin.as_slice(), options, &Origin::Cli(user().into()))?;
+    Ok(clients.remove(0))
+}
+
+/// Clients for a dashboard over instances at these addresses or, without any, over the one that the options name.
+pub fn attached(addresses: &[Address], options: &Options) -> Result<Vec<Client>, Failure> {
+    let addresses = if addresses.is_empty() { options.admin.as_slice() } else { addresses };
+    clients(addresses, options, &Origin::Attach(user().into()))
+}
+
+/// A client for each address, once; without any, for the one that the config names.
+fn clients(addresses: &[Address], options: &Options, origin: &Origin) -> Result<Vec<Client>, Failure> {
+    let admin = if !addresses.is_empty() && options.token_file.is_some() {
         Admin::default()
     } else {
         match of_config(options.config_file(), options.config.is_some()) {
             // Who names the address need not have a config at hand.
-            Err(_) if options.admin.is_some() => Admin::default(),
+            Err(_) if !addresses.is_empty() => Admin::default(),
             admin => admin.map_err(Failure::Usage)?,
         }
     };
     let configured = admin.listen.as_deref().map_or_else(|| Ok(Address::default()), Address::of_listener);
-    let address = match &options.admin {
-        Some(address) => address.clone(),
-        None => configured
-            .clone()
-            .map_err(|error| Failure::Usage(format!("{}: admin.listen: {error}", options.config_file().display())))?,
-    };
-    // A config that only happens to lie here must not give its token away to another instance.
-    let is_meant = options.config.is_some() || configured.is_ok_and(|configured| configured == address);
-    let token = options.token_file.as_ref().or(admin.token_file.as_ref().filter(|_| is_meant));
-    let token = token.map(|path| Token::read(path)).transpose().map_err(Failure::Usage)?;
-    Ok(Client::new(address, Origin::Cli(user().into()), token))
+    let wrong = |error| Failure::Usage(format!("{}: admin.listen: {error}", options.config_file().display()));
+    let addresses = if addresses.is_empty() { vec![configured.clone().map_err(wrong)?] } else { addresses.to_vec() };
+    let mut clients: Vec<Client> = Vec::new();
+    for address in addresses {
+        if clients.iter().any(|client| *client.address() == address) {
+            continue;
+        }
+        // A config that only happens to lie here must not give its token away to another instance.
+        let is_meant = options.config.is_some() || configured.as_ref().is_ok_and(|configured| *configured == address);
+        let token = options.token_file.as_ref().or(admin.token_file.as_ref().filter(|_| is_meant));
+        let token = token.map(|path| Token::read(path)).transpose().map_err(Failure::Usage)?;
+        clients.push(Client::new(address, origin.clone(), token));
+    }
+    Ok(clients)
 }
 
 /// What a config says of the admin API. The rest of the file may be wrong: operators are in the middle of editing when they

@@ -7,6 +7,7 @@
 mod access_log;
 mod admin;
 mod advisories;
+mod attach;
 mod balancing;
 mod bodies;
 mod cli;

@@ -16,6 +16,7 @@ use super::numbers::{count, latency, percent, rate, window};
 use super::strip::{Item, strip};
 use crate::balance::backend::Eligibility;
 use crate::balance::snapshot::{BackendView, PoolView, WINDOWS};
+use crate::tui::fleet::Link;
 use crate::tui::layout::Class;
 use crate::tui::rows::{self, Sort};
 use crate::tui::safe::{clip, fit, fit_middle, fit_right, width_up_to};
@@ -33,7 +34,10 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme, c
     let framed = class.is_framed();
     let Some(pool) = state.pool() else {
         let inner = if framed { Frame::panel(Panel::Backends, state, theme).draw(area, buf, theme) } else { area };
-        return Line::styled(" waiting for the first figures", theme.quiet).render(inner, buf);
+        return waiting(state, theme, inner.width.into())
+            .into_iter()
+            .zip(inner.rows())
+            .for_each(|(line, row)| line.render(row, buf));
     };
     let inner = if framed { frame(pool, state, area.width, theme, class).draw(area, buf, theme) } else { area };
     let rows = rows::rows(pool, state);
@@ -72,6 +76,16 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, state: &State, theme: &Theme, c
     {
         summary(&hidden, line.width.into(), theme).render(line, buf);
     }
+}
+
+/// No figures yet: which is usual for a moment, and otherwise has a reason for each instance.
+fn waiting(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let lost = state.fleet.members.iter().filter_map(|member| match &member.link {
+        Link::Lost(why) => Some(clip(&format!(" {}: {why}", member.name), width, theme.glyphs.ellipsis)),
+        Link::Opening | Link::Open => None,
+    });
+    let lost: Vec<_> = lost.map(|line| Line::styled(line, theme.fail)).collect();
+    if lost.is_empty() { vec![Line::styled(" waiting for the first figures", theme.quiet)] } else { lost }
 }
 
 /// The rows that fit around the selected one. If that is not all, a line is left for the summary of the others.

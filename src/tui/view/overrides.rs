@@ -8,7 +8,7 @@ use ratatui::widgets::Widget;
 use super::frame::Frame;
 use super::provenance;
 use crate::tui::overrides::{self, Overridden};
-use crate::tui::safe::{clip, fit, fit_middle};
+use crate::tui::safe::{self, clip, fit, fit_middle};
 use crate::tui::state::State;
 use crate::tui::theme::Theme;
 
@@ -44,18 +44,20 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, at: usize, state: &State, theme
 
 /// The whole list.
 pub(super) fn lines(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
-    overrides::list(&state.live).iter().map(|overridden| line(overridden, width, state, theme)).collect()
+    let list = overrides::list(&state.live);
+    let widths = list.iter().map(|overridden| [&overridden.subject, &overridden.what].map(|text| safe::width(text)));
+    let [subject, what] = widths.fold([0, 0], |[a, b], [c, d]| [a.max(c), b.max(d)]);
+    let (subject, what) = (subject.min((width / 4).max(8)), what.min((width * 2 / 5).max(12)));
+    list.iter().map(|overridden| line(overridden, [subject, what, width], state, theme)).collect()
 }
 
 /// `web/api-2  mode drain  by cli:alice since 14:02:11: deploy`, the latter as far as there is room.
-fn line(overridden: &Overridden<'_>, width: usize, state: &State, theme: &Theme) -> Line<'static> {
+fn line(overridden: &Overridden<'_>, [subject, what, width]: [usize; 3], state: &State, theme: &Theme) -> Line<'static> {
     let ellipsis = theme.glyphs.ellipsis;
-    let subject = (width / 5).clamp(8, 24);
-    let what = (width * 2 / 5).clamp(12, 44);
     let whose = overridden.terms.map_or_else(|| "by an operator".to_owned(), |terms| provenance::told(terms, state));
     Line::from(vec![
-        Span::styled(format!(" {} ", fit_middle(&overridden.subject, subject, ellipsis)), theme.strong),
+        Span::styled(format!(" {}  ", fit_middle(&overridden.subject, subject, ellipsis)), theme.strong),
         Span::raw(fit(&overridden.what, what, ellipsis)),
-        Span::styled(format!(" {}", clip(&whose, width.saturating_sub(subject + what + 3), ellipsis)), theme.quiet),
+        Span::styled(format!("  {}", clip(&whose, width.saturating_sub(subject + what + 6), ellipsis)), theme.quiet),
     ])
 }
