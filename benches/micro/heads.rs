@@ -65,6 +65,11 @@ pub(crate) fn cases() -> Vec<Case> {
     ]
 }
 
+/// The head of a browser's request.
+pub(crate) fn browser() -> Parts {
+    request(&BROWSER)
+}
+
 fn headers(fields: &[(&'static str, &'static str)]) -> HeaderMap {
     fields.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
 }

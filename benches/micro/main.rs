@@ -1,4 +1,4 @@
-//! Microbenchmarks of what every request costs (picking a backend, routing, rewriting heads) and of what every change of
+//! Microbenchmarks of what every request costs (picking a backend, routing, rewriting heads, a line in the log) and of what every change of
 //! health costs (building a rotation).
 //!
 //! `cargo bench --features internals --bench micro` prints nanoseconds; with `-- WORD...` of those cases only whose names hold
@@ -9,6 +9,7 @@
 
 mod count;
 mod heads;
+mod lines;
 mod pools;
 mod routes;
 mod stopwatch;
@@ -30,7 +31,7 @@ type Run = Box<dyn FnMut(u64) -> Duration>;
 fn main() -> ExitCode {
     // Given by cargo.
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let cases = || [pools::cases(), routes::cases(), heads::cases()].into_iter().flatten();
+    let cases = || [pools::cases(), routes::cases(), heads::cases(), lines::cases()].into_iter().flatten();
     match words.split_first() {
         Some((flag, [])) if flag == "--count" => count::check(cases()),
         Some((flag, [name])) if flag == count::ONE => count::one(cases(), name),

@@ -9,6 +9,7 @@ use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::UnixDatagram;
 use tokio::sync::broadcast::Receiver;
@@ -18,6 +19,7 @@ use tokio::time::Instant;
 
 use crate::balance::snapshot::{PoolView, Snapshot};
 use crate::event::{Event, Stamped};
+use crate::telemetry::line::Escaped;
 
 /// What a shutdown may take at most beyond its grace.
 const PARTING: Duration = Duration::from_secs(10);
@@ -45,8 +47,9 @@ impl ServiceManager {
         self.tell(&format!("READY=1\nSTATUS={told}")).await;
         loop {
             tokio::select! {
+                biased;
                 event = events.recv() => match event {
-                    Ok(stamped) => if let Some(message) = message(&stamped.event) {
+                    Ok(stamped) => for message in messages(&stamped.event) {
                         self.tell(&message).await;
                     },
                     // The next snapshot tells how things are.
@@ -96,11 +99,21 @@ fn watchdog(microseconds: Option<&str>, pid: Option<&str>) -> Option<Duration> {
     (ours && !period.is_zero()).then_some(period)
 }
 
-/// What the service manager has to know of an event.
-fn message(event: &Event) -> Option<String> {
-    let Event::ShutdownBegan { grace_ms, .. } = event else { return None };
-    let patience = Duration::from_millis(*grace_ms) + PARTING;
-    Some(format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={}", patience.as_micros()))
+/// What the service manager has to know of an event. It hears of a reload when that is over, whatever came of it.
+fn messages(event: &Event) -> Vec<String> {
+    match event {
+        Event::Reloaded { .. } | Event::ReloadRefused { .. } => vec![reloading(), "READY=1".to_owned()],
+        Event::ShutdownBegan { grace_ms, .. } => {
+            let patience = Duration::from_millis(*grace_ms) + PARTING;
+            vec![format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={}", patience.as_micros())]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn reloading() -> String {
+    let now = clock_gettime(ClockId::Monotonic);
+    format!("RELOADING=1\nMONOTONIC_USEC={}", now.tv_sec * 1_000_000 + now.tv_nsec / 1_000)
 }
 
 /// How things are, in a line.
@@ -113,7 +126,9 @@ fn status(snapshot: &Snapshot) -> String {
     let of: usize = snapshot.pools.iter().map(|pool| pool.backends.len()).sum();
     let empty: Vec<_> = snapshot.pools.iter().filter(|pool| pool.eligible() == 0).map(|pool| &*pool.name).collect();
     let nobody = if empty.is_empty() { String::new() } else { format!("; nobody in {}", empty.join(", ")) };
-    format!("serving: {eligible} of {of} backends eligible{nobody}")
+    let problem = snapshot.config.as_ref().and_then(|config| config.problem.as_deref());
+    let problem = problem.map(|problem| format!("; config: {}", Escaped(problem))).unwrap_or_default();
+    format!("serving: {eligible} of {of} backends eligible{nobody}{problem}")
 }
 
 #[cfg(test)]
@@ -122,6 +137,7 @@ mod tests {
 
     use super::*;
     use crate::balance::backend::Mode;
+    use crate::balance::snapshot::ConfigState;
     use crate::event::EventBus;
     use crate::tui::fixture::{pool, set_mode, snapshot};
 
@@ -165,6 +181,10 @@ mod tests {
         pools[0].in_flight = 7;
         let mut snapshot = snapshot(pools);
         assert_eq!(status(&snapshot), "serving: 2 of 3 backends eligible; nobody in api");
+        let problem = Some("c.yaml:1:1  listen: wrong".to_owned());
+        snapshot.config = Some(ConfigState { file: "c.yaml".into(), loaded_at_unix_ms: 0, problem });
+        let expected = "serving: 2 of 3 backends eligible; nobody in api; config: c.yaml:1:1  listen: wrong";
+        assert_eq!(status(&snapshot), expected);
         snapshot.drain_left_ms = Some(27_400);
         assert_eq!(status(&snapshot), "draining: 7 in flight, 28 s left");
     }

@@ -100,6 +100,17 @@ pub struct Lease {
     stage: Stage,
 }
 
+/// Tells what the operator has decided about a request.
+#[derive(Debug)]
+pub struct Fate(Rc<Seat>);
+
+impl Fate {
+    /// See [`Lease::is_cut`].
+    pub fn is_cut(&self) -> bool {
+        self.0.is_cut()
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
     Running,
@@ -158,6 +169,11 @@ impl Lease {
     /// Whether the operator has cut the running requests since the lease was taken.
     pub fn is_cut(&self) -> bool {
         self.seat.is_cut()
+    }
+
+    /// The same, for somebody who does not hold the lease.
+    pub fn fate(&self) -> Fate {
+        Fate(Rc::clone(&self.seat))
     }
 
     /// The head of the answer has come. Ends a trial well unless the status is 5xx, so that a long body or a tunnel does not

@@ -59,13 +59,17 @@ pub struct Totals {
 }
 
 /// What can be done with the process: the verbs of [`Deeds::actions`].
-pub const VERBS: [&str; 5] = ["up", "drain", "down", "weight", "strategy"];
+pub const VERBS: [&str; 6] = ["up", "drain", "down", "weight", "strategy", "reload"];
 
 /// What has been done with the process since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Deeds {
     /// Operators' changes, by [`VERBS`].
     pub actions: [u64; VERBS.len()],
+    /// Reloads of the config that were put in force, and that were refused.
+    pub reloads: [u64; 2],
+    /// When the config in force was read last, milliseconds since the Unix epoch.
+    pub loaded_unix_ms: u64,
     /// Lines that the access log has lost, because its queue was full and because they could not be written.
     pub log_lines_lost: [u64; 2],
 }

@@ -18,7 +18,7 @@ use self::file::Source;
 use self::leaving::Leaving;
 use super::health_check::Register;
 use super::{announce, entropy};
-use crate::balance::backend::BackendId;
+use crate::balance::backend::{Backend, BackendId, Eligibility};
 use crate::balance::snapshot::ConfigState;
 use crate::clock;
 use crate::command::Origin;
@@ -177,7 +177,9 @@ impl Reloader {
                 let from = old.map_or(0, |old| announce::eligible(old));
                 pool.refresh(clock::now());
                 let (to, of) = (announce::eligible(pool), pool.backends().len());
-                if from != to {
+                let awaits = |backend: &Arc<Backend>| backend.eligibility() == Eligibility::AwaitingFirstCheck;
+                // Where a first check is awaited, the number that counts is told when it has come.
+                if from != to && !pool.backends().iter().any(awaits) {
                     self.bus.publish(Event::PoolChanged { pool: Arc::clone(pool.name()), from, to, of });
                 }
             }

@@ -142,13 +142,13 @@ impl Acceptor {
         self.worker.tally.open_connections() >= self.worker.site().config.limits.max_connections as u64
     }
 
-    /// Keeps the connection, unless another worker has fewer.
+    /// Keeps the connection, unless another worker has fewer. (In a drain that one may be gone already.)
     fn dispatch(&self, stream: TcpStream, address: SocketAddr) {
         let counts = &self.worker.tally.connections;
         let load = |index: &usize| counts[*index].load(Relaxed);
         let own = self.worker.index;
         let fewest = (0..counts.len()).min_by_key(load).unwrap_or(own);
-        let target = if load(&own) > load(&fewest) { fewest } else { own };
+        let target = if load(&own) > load(&fewest) && !self.stop.is_cancelled() { fewest } else { own };
         if target == own {
             self.worker.admit(stream, address);
             return;

@@ -70,6 +70,7 @@ impl Answered {
             claim.finish(Some(head.status.as_u16()), None);
             if bytes.is_empty() { Body::Empty } else { Body::Full(bytes) }
         } else {
+            client.shares(claim.lease.fate());
             Body::Stream(Box::new(Stream {
                 client: Rc::clone(client),
                 status: head.status.as_u16(),
@@ -80,6 +81,7 @@ impl Answered {
                 decoder: Decoder::new(head.framing),
                 named: head.named,
                 unsent: (!upload.is_done()).then(|| Unsent { upload, body: body.take() }),
+                torn: false,
                 idle,
             }))
         };

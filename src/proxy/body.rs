@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::client::Client;
 use super::headers::strip_trailers;
 use super::request_body::RequestBody;
-use super::upload::Upload;
+use super::upload::{Upload, UploadError};
 use super::upstream::Connection;
 use super::upstream::decoder::{Decoder, Step};
 use super::worker::Worker;
@@ -171,6 +171,8 @@ pub(super) struct Stream {
     pub(super) named: Vec<String>,
     /// What of the request is not sent yet.
     pub(super) unsent: Option<Unsent>,
+    /// Whether the rest of the request cannot be had from the client.
+    pub(super) torn: bool,
     /// How long nothing may come.
     pub(super) idle: Duration,
 }
@@ -207,7 +209,6 @@ impl Stream {
                 Poll::Ready(Ok(n)) if n > 0 => self.input = connection.take(),
                 Poll::Ready(Ok(_)) if self.decoder.end_of_input().is_ok() => {}
                 Poll::Ready(_) => return self.fail(Failure::BodyBroken),
-                Poll::Pending if self.claim.as_ref().is_some_and(|claim| claim.lease.is_cut()) => return self.cut(),
                 Poll::Pending if self.client.deadline.expired() => return self.fail(Failure::BodyTimeout),
                 Poll::Pending => return Poll::Pending,
             }
@@ -231,7 +232,8 @@ impl Stream {
                 self.client.body_read();
                 self.unsent = None;
             }
-            Poll::Ready(Err(_)) => {
+            Poll::Ready(Err(error)) => {
+                self.torn = matches!(error, UploadError::Client(_));
                 self.unsent = None;
                 self.keep_alive = false;
             }
@@ -255,15 +257,26 @@ impl Stream {
     }
 
     fn fail(&mut self, failure: Failure) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        if self.torn || (failure == Failure::BodyTimeout && self.waits_for_client()) {
+            // The client's fault: to be given account of as if it had left.
+            self.claim = None;
+        }
         self.end(Some(failure));
         Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::UnexpectedEof, failure.words()))))
     }
 
-    fn cut(&mut self) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        if let Some(claim) = self.claim.take() {
+    /// Whether the backend may well be waiting for the rest of the request, and we wait for the client.
+    fn waits_for_client(&self) -> bool {
+        let sending = self.unsent.as_ref().zip(self.connection.as_ref());
+        sending.is_some_and(|(unsent, connection)| unsent.upload.waits_for_client(connection))
+    }
+}
+
+/// The client's connection is closed when the operator has cut the request, or when the client has left.
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if let Some(claim) = self.claim.take_if(|claim| claim.lease.is_cut()) {
             claim.cut();
         }
-        self.connection = None;
-        Poll::Ready(Some(Err(io::Error::new(io::ErrorKind::ConnectionAborted, "cut by the operator"))))
     }
 }

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use super::deadline::{Deadline, Sweep};
 use super::headers::Peer;
 use super::tunnel::Tunnel;
+use crate::balance::lease::Fate;
 use crate::config::ClientTimeouts;
 
 /// How long after its last answer a connection goes to sleep. Short, because what many connections have at the same time is
@@ -46,6 +47,8 @@ pub(super) struct Client {
     pub(super) tunnel: RefCell<Option<Box<Tunnel>>>,
     /// Whether only the end of the connection tells the client where its answer ends.
     pub(super) ends_with_answer: Cell<bool>,
+    /// That of the request whose answer streams.
+    fate: RefCell<Option<Fate>>,
     /// How many requests it has sent.
     pub(super) requests: Cell<u32>,
     timeouts: ClientTimeouts,
@@ -69,6 +72,7 @@ impl Client {
             deadline,
             tunnel: RefCell::default(),
             ends_with_answer,
+            fate: RefCell::default(),
             requests: Cell::new(0),
             timeouts,
             phase: Cell::new(Phase::Asleep),
@@ -103,8 +107,20 @@ impl Client {
         self.deadline.arm(idle);
     }
 
+    /// The answer that streams is that of a request with this fate.
+    pub(super) fn shares(&self, fate: Fate) {
+        *self.fate.borrow_mut() = Some(fate);
+    }
+
+    /// Whether the operator has cut the request whose answer streams. (The answer itself would not find out while the client
+    /// takes nothing of it: then nobody asks it for more.)
+    pub(super) fn is_cut(&self) -> bool {
+        self.fate.borrow().as_ref().is_some_and(Fate::is_cut)
+    }
+
     /// A request's answer has been handed to hyper to its last byte.
     pub(super) fn end_request(&self) {
+        self.fate.take();
         let pause = if let Phase::Stream(idle) = self.phase.get() { idle } else { self.timeouts.client_idle };
         self.phase.set(Phase::Idle(pause));
         self.deadline.arm(if self.write_blocked.get() { pause } else { self.doze() });
@@ -162,10 +178,15 @@ impl Client {
         false
     }
 
+    /// Whether something that the client has sent is known to be still to be read.
+    pub(super) fn is_still_sending(&self) -> bool {
+        self.unread.get() || self.more_waits.get()
+    }
+
     /// Whether the client hung up while its request is being served. What it has sent ahead is left where it is, and hides
     /// the hang-up behind it.
     pub(super) fn has_left(&self, cx: &mut Context<'_>) -> bool {
-        let waited_for = matches!(self.phase.get(), Phase::Request | Phase::Stream(_)) && !self.unread.get();
+        let waited_for = matches!(self.phase.get(), Phase::Request | Phase::Stream(_));
         if !waited_for || self.more_waits.get() {
             return false;
         }
@@ -173,7 +194,8 @@ impl Client {
         match Pin::new(&mut *self.stream.borrow_mut()).poll_peek(cx, &mut ReadBuf::new(&mut byte)) {
             Poll::Pending => false,
             Poll::Ready(Ok(n)) if n > 0 => {
-                self.more_waits.set(true);
+                // What belongs to the present request will be read.
+                self.more_waits.set(!self.unread.get());
                 false
             }
             Poll::Ready(_) => true,

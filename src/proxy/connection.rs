@@ -67,7 +67,7 @@ enum Ended {
     Done(hyper::Result<()>),
     /// The connection falls asleep.
     Asleep,
-    /// The client keeps us waiting, or has left.
+    /// The client keeps us waiting, or has left, or the operator has cut its request.
     Abandoned,
 }
 
@@ -95,7 +95,7 @@ async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, ahead: Bytes) -> Opt
             Poll::Pending if client.is_overdue() => {
                 Poll::Ready(if client.falls_asleep() { Ended::Asleep } else { Ended::Abandoned })
             }
-            Poll::Pending if client.has_left(cx) => Poll::Ready(Ended::Abandoned),
+            Poll::Pending if client.is_cut() || client.has_left(cx) => Poll::Ready(Ended::Abandoned),
             Poll::Pending => Poll::Pending,
         }
     })
@@ -124,7 +124,7 @@ async fn converse(worker: &Rc<Worker>, client: &Rc<Client>, ahead: Bytes) -> Opt
     let tunnel = client.tunnel.take().filter(|_| malformed.is_none());
     if let Some(tunnel) = tunnel {
         tunnel.run(&client.stream, parts.read_buf, &client.deadline).await;
-    } else if malformed.is_some() || client.is_unread() {
+    } else if malformed.is_some() || client.is_still_sending() {
         linger(client).await;
     }
     None
@@ -151,7 +151,8 @@ fn provoke(request: &http::Request<hyper::body::Incoming>) {
     assert!(!wanted, "provoked");
 }
 
-/// Reads, for a while, what a client sends that was answered and told of the end before it had sent everything. If the
+/// Reads, for a while, what a client sends that was answered and told of the end before it had sent everything, or that sends
+/// more than it should. If the
 /// connection were closed upon bytes unread, the answer might be lost on its way (RFC 9112 section 9.6).
 async fn linger(client: &Client) {
     let mut nowhere = vec![0; 16 * 1024];

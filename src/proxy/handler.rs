@@ -52,7 +52,7 @@ pub(super) async fn handle(
     request: Request<Incoming>,
 ) -> Result<Response<Body>, ClientLeft> {
     client.begin_request(!request.body().is_end_stream());
-    let began = Instant::now();
+    let mut began = Instant::now();
     let (parts, body) = request.into_parts();
     let site = worker.site();
     let request_id = RequestId::of(&parts.headers, || worker.entropy());
@@ -60,6 +60,8 @@ pub(super) async fn handle(
     if let Some(line) = line.as_ref().filter(|line| !line.has_room()) {
         // Boxed because it is seldom needed.
         Box::pin(line.room()).await;
+        // The wait was no backend's.
+        began = Instant::now();
     }
     let answer = match find(&site, &parts) {
         Ok((checked, upstream)) => {

@@ -20,7 +20,8 @@ use crate::tally::Cause;
 /// net below it.
 const FIRST_CHECK: Duration = Duration::from_millis(1500);
 
-/// Called when nobody could be picked: waits for a backend if waiting can help. `last` is the cause of an earlier failure.
+/// Called when nobody could be picked: waits for a backend as long as waiting can help. `last` is the cause of an earlier
+/// failure.
 pub(super) async fn wait(
     client: &Client,
     upstream: &Upstream,
@@ -30,42 +31,37 @@ pub(super) async fn wait(
 ) -> Result<Lease, Cause> {
     let queued = &upstream.tally.queued;
     let live = upstream.pool.live();
-    let wait = Wait { client, picker: &upstream.picker, queued, input };
-    if why == NoPick::AwaitingFirstCheck {
-        why = match wait.in_line(&live.unchecked, FIRST_CHECK, why).await {
-            Ok(lease) => return Ok(lease),
-            Err(why) => why,
+    let wait = Wait { client, picker: &upstream.picker, input };
+    loop {
+        let (most, waiters, patience, in_vain) = match why {
+            NoPick::AwaitingFirstCheck => (u64::MAX, &live.unchecked, FIRST_CHECK, Cause::NoneEligible),
+            NoPick::AllFull => {
+                let queue = upstream.config().queue;
+                (queue.size.into(), &live.waiters, queue.timeout, Cause::QueueTimeout)
+            }
+            NoPick::AllTried => return Err(last),
+            NoPick::NoneEligible => return Err(Cause::NoneEligible),
         };
-    }
-    if why == NoPick::AllFull {
-        let queue = upstream.config().queue;
-        if queued.load(Relaxed) >= u64::from(queue.size) {
-            return Err(Cause::QueueFull);
+        let _counted = Counted::below(most, queued).ok_or(Cause::QueueFull)?;
+        match wait.in_line(waiters, patience, why).await {
+            Ok(lease) => return Ok(lease),
+            Err(again) if again == why => return Err(in_vain),
+            // There is something else to wait for by now.
+            Err(other) => why = other,
         }
-        why = match wait.in_line(&live.waiters, queue.timeout, why).await {
-            Ok(lease) => return Ok(lease),
-            Err(why) => why,
-        };
     }
-    Err(match why {
-        NoPick::AllTried => last,
-        NoPick::AllFull => Cause::QueueTimeout,
-        NoPick::NoneEligible | NoPick::AwaitingFirstCheck => Cause::NoneEligible,
-    })
 }
 
 /// A request that waits.
 struct Wait<'a> {
     client: &'a Client,
     picker: &'a Picker,
-    queued: &'a AtomicU64,
     input: PickInput<'a>,
 }
 
 impl Wait<'_> {
     /// Waits its turn, as long as nobody can be picked because of `why`, and no longer than `limit`.
     async fn in_line(&self, line: &Arc<Waiters>, limit: Duration, why: NoPick) -> Result<Lease, NoPick> {
-        let _counted = Counted::new(self.queued);
         self.client.deadline.arm(limit);
         let mut place = Place::take(line);
         while self.is_called(&mut place).await {
@@ -94,9 +90,9 @@ impl Wait<'_> {
 struct Counted<'a>(&'a AtomicU64);
 
 impl<'a> Counted<'a> {
-    fn new(count: &'a AtomicU64) -> Self {
-        count.fetch_add(1, Relaxed);
-        Self(count)
+    /// Not if there are so many already.
+    fn below(most: u64, count: &'a AtomicU64) -> Option<Self> {
+        count.fetch_update(Relaxed, Relaxed, |n| (n < most).then(|| n + 1)).ok().map(|_| Self(count))
     }
 }
 

@@ -12,6 +12,9 @@ use hyper::body::Incoming;
 
 use super::headers::{named_by_connection, strip_trailers};
 
+/// Pieces that are shorter are copied to be kept: each may lie in a buffer of its own, of twice this size or more.
+const SHORT: usize = 4 * 1024;
+
 /// What the client did wrong in the middle of its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ClientFault {
@@ -138,7 +141,7 @@ impl RequestBody {
         // A tiny piece costs more than its bytes.
         self.kept_bytes = self.kept_bytes.saturating_add(data.len().max(size_of::<Bytes>()));
         if self.complete && self.kept_bytes <= self.limit {
-            self.kept.push(data.clone());
+            self.kept.push(if data.len() < SHORT { Bytes::copy_from_slice(data) } else { data.clone() });
             self.position = self.kept.len();
         } else {
             self.complete = false;

@@ -40,6 +40,13 @@ fn process(page: &mut Page, snapshot: &Snapshot) {
     for (verb, count) in VERBS.iter().zip(deeds.actions) {
         actions.sample(&[("verb", verb)], count);
     }
+    let mut reloads = page.counter("evenkeel_config_reloads_total", "Reloads of the config, by what became of them.");
+    for (result, count) in ["applied", "refused"].iter().zip(deeds.reloads) {
+        reloads.sample(&[("result", result)], count);
+    }
+    let loaded = deeds.loaded_unix_ms as f64 / 1000.0;
+    let help = "When the config in force was read last, in seconds since the Unix epoch.";
+    page.gauge("evenkeel_config_reload_success_timestamp_seconds", help).sample(&[], loaded);
     page.counter("evenkeel_events_dropped_total", "Events that slow subscribers have lost.").sample(&[], snapshot.events_dropped);
     let mut lost = page.counter("evenkeel_access_log_lines_lost_total", "Lines that the access log has lost.");
     for (reason, count) in LOSSES.iter().zip(deeds.log_lines_lost) {

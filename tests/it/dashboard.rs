@@ -12,7 +12,7 @@ use crate::support::eventually;
 use crate::support::keel::config_dir;
 use crate::support::process::cpu_ticks;
 use crate::support::pty::Pty;
-use crate::support::script::{Gate, held, ok};
+use crate::support::script::{Gate, held, ok, raw};
 use crate::support::upstream::{Upstream, upstream};
 
 /// The last line of the report that stays on the screen.
@@ -156,6 +156,25 @@ fn a_drained_backend_finishes_what_it_has() {
         assert_eq!(client.response().text(), "finished");
     }
     cockpit.pty.wait_for("drained");
+}
+
+#[test]
+fn x_cuts_even_an_answer_that_its_client_does_not_take() {
+    let mut cockpit = Cockpit::open(120, 36);
+    let large = [b"HTTP/1.1 200 OK\r\ncontent-length: 67108864\r\n\r\n".to_vec(), vec![b'x'; 64 << 20]].concat();
+    cockpit.backends.iter().for_each(|backend| backend.plays(raw(&large)));
+    let mut clients: Vec<_> = (0..3).map(|_| Client::to(cockpit.address())).collect();
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\nhost: test\r\n\r\n").head();
+    }
+    let in_flight = |cockpit: &Cockpit| cockpit.snapshot().pools[0].in_flight;
+    cockpit.pty.wait_for("3 in flight");
+    cockpit.pty.keys("x");
+    cockpit.pty.wait_for("Switch web/api-1 off?");
+    cockpit.pty.wait_until("keys that count", |screen| first_cell(screen, "c cut").is_some_and(vt100::Cell::bold));
+    cockpit.pty.keys("c");
+    cockpit.wait_for_modes([Mode::Up, Mode::Up, Mode::Down]);
+    eventually("one download less", || (in_flight(&cockpit) == 2).then_some(()));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
@@ -10,9 +11,10 @@ use evenkeel::balance::backend::Verdict;
 use socket2::{Domain, Socket, Type};
 
 use crate::support::eventually;
+use crate::support::http::Head;
 use crate::support::keel::{Keel, pool};
 use crate::support::process::{cpu_ticks, starve};
-use crate::support::script::{Gate, Script, Step, held, ok};
+use crate::support::script::{Gate, Script, Step, held, ok, stalls_before_the_head, status};
 use crate::support::upstream::{Upstream, upstream};
 
 const GET: &str = "GET / HTTP/1.1\r\nhost: test\r\n\r\n";
@@ -206,6 +208,33 @@ fn the_queue_is_served_in_order_whoever_comes_meanwhile() {
 }
 
 #[test]
+fn who_waits_for_room_goes_on_to_wait_for_the_first_check() {
+    let (gate, sick) = (Gate::default(), Arc::new(AtomicBool::new(false)));
+    let [busy, fresh] = ["busy", "fresh"].map(|name| upstream(ok(name)));
+    let is_check = |head: &Head| head.start_line().contains("/health");
+    let (room, ill) = (gate.clone(), Arc::clone(&sick));
+    busy.improvises(move |head| {
+        let verdict = if ill.load(Relaxed) { 503 } else { 200 };
+        if is_check(head) { status(verdict) } else { held(&room, "busy") }
+    });
+    fresh.improvises(move |head| if is_check(head) { stalls_before_the_head() } else { ok("fresh") });
+    let backends = format!("[{{url: \"{}\", max_in_flight: 1}}, \"{}\"]", busy.url(), fresh.url());
+    let check = "{type: http, path: /health, interval: 100ms, timeout: 5s, rise: 1, fall: 1}";
+    let keel = Keel::serve(format!("pools:\n  - {{name: web, health_check: {check}, backends: {backends}}}\n"));
+    let [mut first, mut second] = [keel.client(), keel.client()];
+    first.send(GET);
+    eventually("the first request", || (keel.snapshot().pools[0].in_flight == 1).then_some(()));
+    second.send(GET);
+    // Its place in the queue is not to be seen as soon as all this has to happen.
+    thread::sleep(Duration::from_millis(50));
+    sick.store(true, Relaxed);
+    // Nobody can take the second one now, but before long somebody will.
+    assert_eq!(second.response().text(), "fresh");
+    gate.open();
+    assert_eq!(first.response().text(), "busy");
+}
+
+#[test]
 fn a_place_in_the_queue_is_free_when_its_client_has_left() {
     let gate = Gate::default();
     let backend = upstream(held(&gate, "served"));
@@ -214,11 +243,14 @@ fn a_place_in_the_queue_is_free_when_its_client_has_left() {
     first.send(GET);
     eventually("the first request", || (backend.hits() == 1).then_some(()));
     let queued = |n| eventually("the queue", || (keel.snapshot().pools[0].queued == n).then_some(()));
-    let mut second = keel.client();
-    second.send(GET);
-    queued(1);
-    drop(second);
-    queued(0);
+    let half_a_body = "POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 8\r\n\r\nhalf";
+    for request in [GET, half_a_body] {
+        let mut second = keel.client();
+        second.send(request);
+        queued(1);
+        drop(second);
+        queued(0);
+    }
     let mut third = keel.client();
     third.send(GET);
     queued(1);

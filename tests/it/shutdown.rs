@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
+use std::time::Duration;
 
 use rustix::process::Signal;
 
@@ -150,6 +151,27 @@ fn connections_that_come_at_the_last_moment_do_not_hold_it_up() {
         keel.signal(Signal::TERM);
         assert_eq!(keel.exit_code(), Some(0));
     });
+}
+
+#[test]
+fn a_connection_that_waits_for_others_to_go_is_served_in_the_end() {
+    // Which worker gets a connection is up to the system.
+    for _ in 0..6 {
+        let gate = Gate::default();
+        let backend = upstream(held(&gate, "served"));
+        let mut keel = Keel::serve(format!("limits: {{max_connections: 1}}\n{}", pool(&[&backend])));
+        let mut first = busy(&keel, &backend, 1).remove(0);
+        let mut second = keel.client();
+        second.send(GET);
+        // It is accepted by now, and held back.
+        thread::sleep(Duration::from_millis(50));
+        assert_eq!(backend.hits(), 1);
+        keel.signal(Signal::TERM);
+        keel.line("shutting down");
+        gate.open();
+        assert_eq!([first.response().text(), second.response().text()], ["served", "served"]);
+        assert_eq!(keel.exit_code(), Some(0));
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::support::keel::{Keel, pool};
 use crate::support::process::resident;
-use crate::support::script::{Script, ok, raw, status};
+use crate::support::script::{Script, Step, ok, raw, status};
 use crate::support::upstream::upstream;
 use crate::support::{DEADLINE, eventually};
 
@@ -71,6 +71,37 @@ fn a_request_body_that_stalls_is_408_and_nobody_is_blamed() {
 }
 
 #[test]
+fn a_backend_is_not_blamed_for_an_answer_that_waits_for_the_request() {
+    // It answers while it reads, as far as it can.
+    let beginning = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf";
+    let backend = upstream(vec![Step::Send(beginning.into()), Step::ReadBody, Step::Send("whole!".into())]);
+    let settings = pool(&[&backend]).set("timeouts", "{stream_idle: 300ms}").set("outlier_detection", STRICT);
+    let keel = Keel::serve(settings);
+    for (what, body) in [("stalls", "4\r\nhalf\r\n"), ("breaks the rules", "4\r\nhalf\r\nno chunk\r\n")] {
+        let mut client = keel.client();
+        client.send("POST / HTTP/1.1\r\nhost: test\r\ntransfer-encoding: chunked\r\n\r\n").head();
+        assert_eq!(client.some().unwrap(), b"half");
+        client.send(body);
+        assert!(client.try_response().is_err(), "{what}");
+        keel.comes_to_rest();
+        assert_eq!(keel.view(&backend).failures, [], "a request that {what}");
+    }
+    assert_eq!(keel.get("/").text(), "halfwhole!", "not ejected");
+}
+
+#[test]
+fn a_request_that_its_client_leaves_unfinished_ends_although_the_answer_has_begun() {
+    let beginning = "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf";
+    let backend = upstream(vec![Step::Send(beginning.into()), Step::Stall]);
+    let keel = Keel::serve(pool(&[&backend]).set("timeouts", "{stream_idle: 1h}"));
+    let mut client = keel.client();
+    client.send("POST / HTTP/1.1\r\nhost: test\r\ncontent-length: 8\r\n\r\nhalf").head();
+    drop(client);
+    keel.comes_to_rest();
+    assert_eq!(keel.view(&backend).failures, []);
+}
+
+#[test]
 fn a_request_body_may_be_slow_as_long_as_it_comes() {
     let backend = upstream(ok("ok"));
     let keel = Keel::serve(format!("timeouts: {{request_body_idle: 500ms, client_header: 500ms}}\n{}", pool(&[&backend])));
@@ -117,6 +148,25 @@ fn a_client_may_read_slowly_as_long_as_it_reads() {
         assert!(n > 0, "cut after {total} bytes");
         total += n;
     }
+}
+
+#[test]
+fn a_body_that_comes_in_tiny_pieces_costs_little_more_than_its_bytes() {
+    let (whole, backend) = (4000, upstream(ok("ok")));
+    let keel = Keel::serve(pool(&[&backend]));
+    let mut client = keel.client();
+    client.send(format!("PUT / HTTP/1.1\r\nhost: test\r\ncontent-length: {whole}\r\n\r\n"));
+    let before = resident(keel.pid());
+    for _ in 1..whole {
+        client.send("x");
+        // Long enough for each of them to be read on its own.
+        thread::sleep(Duration::from_micros(500));
+    }
+    let more = resident(keel.pid()).saturating_sub(before);
+    client.send("x");
+    assert_eq!(client.response().text(), "ok");
+    assert_eq!(backend.request().body.len(), whole);
+    assert!(more < 4 << 20, "{more} bytes more");
 }
 
 /// What clients that mean no good do: so many connections, each sending this and then going on like that.

@@ -99,10 +99,12 @@ impl Session {
     /// Hands over to a process that serves by now.
     async fn leave_to(&mut self, successor: UnixStream) {
         self.control.leave_admin();
+        let doors = self.doors.take();
         self.begin_drain("a new process has taken over");
-        if let Some(doors) = self.doors.take() {
+        if let Some(doors) = doors {
             doors.close().await;
         }
+        // It hears from this that the doors are free.
         drop(successor);
     }
 
@@ -118,8 +120,9 @@ impl Session {
         }
     }
 
-    fn begin_drain(&self, reason: &str) {
+    fn begin_drain(&mut self, reason: &str) {
         if !self.shutdown.is_draining() {
+            self.doors = None;
             let (reason, grace_ms, in_flight) = (reason.to_owned(), self.grace(), self.in_flight());
             self.bus.publish(Event::ShutdownBegan { reason, grace_ms, in_flight });
             self.shutdown.begin(grace_ms);

@@ -2,12 +2,10 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
-use std::pin::Pin;
+use std::io::ErrorKind;
 use std::sync::Arc;
-use std::task::{Context, Waker};
 
 use bytes::BytesMut;
-use tokio::io::AsyncRead;
 use tokio::net::TcpStream;
 
 use super::{Connection, FIRST_READ};
@@ -30,14 +28,9 @@ struct Idle {
 
 impl Idle {
     /// Whether the backend has closed the connection, or sent something unasked, while it was idle. Needs no system call:
-    /// the runtime has heard of it.
-    fn is_stale(&mut self) -> bool {
-        let mut cx = Context::from_waker(Waker::noop());
-        if self.stream.poll_read_ready(&mut cx).is_pending() {
-            return false;
-        }
-        let mut byte = [0];
-        Pin::new(&mut self.stream).poll_read(&mut cx, &mut tokio::io::ReadBuf::new(&mut byte)).is_ready()
+    /// the runtime has heard of it. (Polled, the runtime would say no as soon as the task has done much at a stretch.)
+    fn is_stale(&self) -> bool {
+        !matches!(self.stream.try_read(&mut [0]), Err(error) if error.kind() == ErrorKind::WouldBlock)
     }
 }
 
@@ -60,7 +53,7 @@ impl IdleConnections {
     /// A connection that is still usable, if there is one.
     pub(crate) fn take(&mut self, backend: &Backend) -> Option<Connection> {
         let idle = &mut self.by_backend.get_mut(&key(&backend.live))?.connections;
-        while let Some(mut connection) = idle.pop() {
+        while let Some(connection) = idle.pop() {
             if !connection.is_stale() {
                 let (out, buffer) = self.buffers.take();
                 return Some(Connection { stream: connection.stream, out, reused: true, buffer, read_size: FIRST_READ });
@@ -155,4 +148,33 @@ impl Hasher for AddressHasher {
 /// A backend's state outlives configs, and so do its connections.
 fn key(live: &Arc<Live>) -> usize {
     Arc::as_ptr(live).addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Poll;
+
+    use tokio::net::TcpListener;
+    use tokio::task::coop;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_closed_connection_is_stale_however_much_the_task_has_done() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let idle = Idle { stream, since: 0 };
+        let (backend, _) = listener.accept().await.unwrap();
+        assert!(!idle.is_stale());
+        drop(backend);
+        idle.stream.readable().await.unwrap();
+        let stale = poll_fn(|cx| {
+            while let Poll::Ready(budget) = coop::poll_proceed(cx) {
+                budget.made_progress();
+            }
+            Poll::Ready(idle.is_stale())
+        });
+        assert!(stale.await);
+    }
 }

@@ -75,7 +75,7 @@ fn snapshot() -> Snapshot {
         started_unix_ms: 1_795_266_151_123,
         phase: Phase::Serving,
         own_answers: vec![(Cause::NoPool.words().into(), 6)],
-        deeds: Deeds { actions: [0, 1, 0, 0, 0], log_lines_lost: [0, 11] },
+        deeds: Deeds { actions: [0, 1, 0, 0, 0, 0], reloads: [4, 5], loaded_unix_ms: 1_500, log_lines_lost: [0, 11] },
         pools: vec![pool(vec![BackendView { totals, ..backend("a") }, ready])],
         ..Snapshot::default()
     }
@@ -97,6 +97,8 @@ fn figures_find_their_names() {
         (r#"evenkeel_phase{phase="serving"}"#, 1.0),
         (r#"evenkeel_phase{phase="draining"}"#, 0.0),
         (r#"evenkeel_operator_actions_total{verb="drain"}"#, 1.0),
+        (r#"evenkeel_config_reloads_total{result="refused"}"#, 5.0),
+        ("evenkeel_config_reload_success_timestamp_seconds", 1.5),
         (r#"evenkeel_access_log_lines_lost_total{reason="write_error"}"#, 11.0),
         (r#"evenkeel_pool_info{pool="web",strategy="peak_ewma"}"#, 1.0),
         (r#"evenkeel_queue_depth{pool="web"}"#, 3.0),

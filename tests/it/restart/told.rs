@@ -50,6 +50,25 @@ fn readiness_and_the_end() {
 }
 
 #[test]
+fn every_reload_whatever_comes_of_it() {
+    let backend = upstream(ok("ok"));
+    let (keel, manager) = informed(pool(&[&backend]), &[]);
+    assert_eq!(next(&manager), READY);
+    let reload = || {
+        keel.reload();
+        assert!(next(&manager).starts_with("RELOADING=1\nMONOTONIC_USEC="));
+        assert_eq!(next(&manager), "READY=1");
+        next(&manager)
+    };
+    keel.rewrite("no: config");
+    let status = reload();
+    assert!(status.starts_with("STATUS=serving: 1 of 1 backends eligible; config: "), "{status}");
+    let another = upstream(ok("ok"));
+    keel.rewrite(pool(&[&backend, &another]));
+    assert_eq!(reload(), "STATUS=serving: 2 of 2 backends eligible");
+}
+
+#[test]
 fn a_watchdog_is_fed_and_another_ones_is_not() {
     let backend = upstream(ok("ok"));
     let (_keel, manager) = informed(pool(&[&backend]), &[("WATCHDOG_USEC", "900000")]);

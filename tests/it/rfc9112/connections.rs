@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::Shutdown;
 use std::thread;
+use std::time::Duration;
 
 use crate::support::keel::{Keel, pool};
 use crate::support::pair::{Pair, to_the_end};
@@ -153,6 +154,28 @@ fn s9_6_an_early_answer_of_a_backend_reaches_a_client_that_is_still_sending() {
     pair.keel.comes_to_rest();
     sending.join().unwrap();
     assert_eq!(pair.backend.hits(), 1);
+}
+
+/// Nor may the answer be lost because of what a client sends after the request that it said was the last.
+#[test]
+fn s9_6_the_last_answer_is_whole_whatever_the_client_sends_after_its_request() {
+    // More than the buffers of both sockets hold.
+    let len = 8 << 20;
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {len}\r\n\r\n");
+    let pair = Pair::new(raw([head.into_bytes(), vec![b'x'; len]].concat()));
+    for more in ["\r\n", "GET /more HTTP/1.1\r\nhost: test\r\n\r\n"] {
+        let mut client = pair.keel.client();
+        client.send("GET / HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").head();
+        client.send(more);
+        let mut read = 0;
+        while read < len {
+            let piece = client.some().unwrap_or_else(|error| panic!("{error} after {read} of {len} bytes"));
+            assert!(!piece.is_empty(), "ended after {read} of {len} bytes");
+            read += piece.len();
+            thread::sleep(Duration::from_micros(200));
+        }
+        assert!(client.is_at_end());
+    }
 }
 
 /// A client that has sent its request and closed its side may still wait for the answer.
