@@ -5,9 +5,11 @@ use std::path::Path;
 
 use evenkeel::balance::backend::Mode;
 use evenkeel::clock;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::support::client::Client;
 use crate::support::eventually;
 use crate::support::keel::{Keel, pool};
 use crate::support::script::{Gate, held, ok};
@@ -41,6 +43,15 @@ impl Room {
     fn write(&self, overrides: &Value) {
         fs::write(self.file(), json!({"version": 1, "overrides": overrides}).to_string()).unwrap();
     }
+}
+
+/// Changes something by the admin API.
+#[track_caller]
+fn put(keel: &Keel, path: &str, wish: &Value) {
+    let body = wish.to_string();
+    let head = format!("PUT /api/v1/{path} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json", keel.admin);
+    let response = Client::to(keel.admin).send(format!("{head}\r\ncontent-length: {}\r\n\r\n{body}", body.len())).response();
+    assert_eq!(response.status, 200, "{}", response.text());
 }
 
 fn drain(backend: &str, at_unix_ms: u64) -> Value {
@@ -88,15 +99,55 @@ fn a_corrupt_file_is_set_aside() {
 }
 
 #[test]
+fn what_is_asked_for_survives_a_kill() {
+    let room = Room::new();
+    let keel = room.serve();
+    let [a, b] = [0, 1].map(|index| format!("pools/web/backends/{}", room.name(index)));
+    put(&keel, &format!("{a}/state"), &json!({"state": "drain", "for": "10m", "reason": "kernel update"}));
+    put(&keel, &format!("{b}/weight"), &json!({"weight": 5}));
+    let set = keel.view(&room.backends[0]).mode_override.unwrap();
+    eventually("it is written", || fs::read_to_string(room.file()).ok().filter(|text| text.contains("\"value\": 5")));
+    keel.signal(Signal::KILL);
+    drop(keel);
+    let keel = room.serve();
+    let view = keel.view(&room.backends[0]);
+    assert_eq!((view.mode, view.mode_override), (Mode::Drain, Some(set)));
+    keel.line("restored from the state file, set by api:127.0.0.1: kernel update");
+    let listed: Value = serde_json::from_slice(&keel.ask_admin("/api/v1/overrides").body).unwrap();
+    assert_eq!(listed["overrides"].as_array().map(Vec::len), Some(2));
+    let name = room.name(1);
+    let line = format!("- {{name: \"{name}\", url: \"{}\", weight: 5}}", room.backends[1].url());
+    assert!(listed["yaml"].as_str().unwrap().contains(&line), "{listed}");
+}
+
+#[test]
 fn an_override_ends_by_itself() {
     let room = Room::new();
-    let now = clock::unix_ms();
-    let mut timed = drain(&room.name(0), now);
-    timed["until_unix_ms"] = json!(now + 2000);
-    room.write(&json!([timed]));
     let keel = room.serve();
-    keel.line("drain -> up by expiry, 0 in flight: cli:alice has set it for 2s");
-    assert_eq!(keel.view(&room.backends[0]).mode, Mode::Up);
+    put(&keel, "pools/web/strategy", &json!({"strategy": "random", "for": "1s"}));
+    keel.line("web strategy least_connections -> random by api:127.0.0.1, for 1s");
+    keel.line("web strategy random -> least_connections by expiry: api:127.0.0.1 has set it for 1s");
+    assert_eq!(keel.snapshot().pools[0].strategy_override, None);
+}
+
+#[test]
+fn a_drain_cuts_what_is_left_when_its_time_is_over() {
+    let room = Room::new();
+    let gate = Gate::default();
+    room.backends.iter().for_each(|backend| backend.plays(held(&gate, "late")));
+    let keel = room.serve();
+    let mut client = keel.client();
+    client.send("GET / HTTP/1.1\r\nhost: test\r\n\r\n");
+    let backend = eventually("in flight", || keel.snapshot().pools[0].backends.iter().find(|b| b.in_flight == 1).cloned());
+    let state = format!("pools/web/backends/{}/state", backend.id.backend);
+    put(&keel, &state, &json!({"state": "drain", "then": "down", "after": "1s", "cut": true}));
+    let view = keel.snapshot().backend(&backend.id).unwrap().clone();
+    let drain = view.drain.unwrap();
+    assert_eq!((drain.began_with, drain.eta_ms, drain.then_down, drain.cut), (1, None, true, true));
+    assert_eq!(drain.deadline_unix_ms, Some(drain.since_unix_ms + 1000));
+    assert_eq!(client.response().status, 503);
+    keel.line("drain -> down by api:127.0.0.1, 1 in flight cut: the time of its drain is over");
+    gate.open();
 }
 
 #[test]
