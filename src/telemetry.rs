@@ -1,4 +1,4 @@
-//! What leaves the process as text: event lines here and in [`line`], the access log, metrics for Prometheus.
+//! What leaves the process as text: event lines here and in [`mod@line`], the access log, metrics for Prometheus.
 //!
 //! Each destination of event lines has a thread and a subscription of its own, so a stalled pipe delays neither the proxy nor the
 //! log file.

@@ -2,7 +2,7 @@
 //! or not at all.
 //!
 //! Whoever runs on has nothing to fear: backends of the same name and address keep their state, the others are let go of
-//! without haste ([`leaving`]). The file is looked after in [`file`].
+//! without haste ([`leaving`]). The file is looked after in [`mod@file`].
 
 pub mod file;
 mod leaving;
