@@ -129,6 +129,7 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     if let Some(source) = &source {
         tasks.spawn(source.clone().watch(desk.clone()));
     }
+    let file = source.as_ref().map(|source| source.file().into());
     let reloader = Reloader::new(source, stage, checks.clone(), Arc::clone(&tally), shutdown, bus.clone());
     let config = reloader.state();
     let mut control_desk = ControlDesk::new(reloader, bus.clone());
@@ -156,7 +157,7 @@ pub async fn start(setup: Setup) -> Result<Control, BindError> {
     let admin_stop = tasks.stop.child_token();
     if let Some(bound) = bound {
         let (snapshots, phase) = (snapshots.clone(), phase.clone());
-        let view = admin::View { snapshots, fresh, phase, running, desk: desk.clone(), bus: bus.clone() };
+        let view = admin::View { snapshots, fresh, phase, running, file, desk: desk.clone(), bus: bus.clone() };
         tasks.set.spawn(admin::serve(bound, view, admin_stop.clone()));
     }
     let addresses = now.addresses().iter().map(ToString::to_string).collect();

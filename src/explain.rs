@@ -121,7 +121,7 @@ impl fmt::Display for Explanation {
             for check in excluded.checks.iter().take(CHECKS_SHOWN) {
                 let ago = self.at_unix_ms.saturating_sub(check.at_unix_ms);
                 write!(f, "    {:width$}  {:.1} s ago: {}", "", ago as f64 / 1000.0, check.detail)?;
-                check.body.as_ref().map_or(Ok(()), |body| write!(f, ": \"{body}\""))?;
+                check.body.as_ref().map_or(Ok(()), |body| write!(f, ": {body}"))?;
                 writeln!(f)?;
             }
         }
@@ -210,7 +210,7 @@ mod tests {
           + web/a       0 in flight, weight 2
           + web/api-10  3 of 200 in flight, weight 2 (1.20 counts), latency 12.5 ms, on trial
           - web/c       unhealthy: 7 failed checks in a row, 3 are enough
-                        0.1 s ago: 503, want 200-399: "no database"
+                        0.1 s ago: 503, want 200-399: no database
                         2.1 s ago: 503, want 200-399
                         4.2 s ago: 503, want 200-399
         "#);

@@ -26,6 +26,7 @@ pub mod merge;
 pub mod overrides;
 mod pace;
 pub mod palette;
+pub mod reload;
 mod report;
 pub mod rows;
 mod safe;
@@ -55,6 +56,7 @@ use crate::balance::snapshot::Snapshot;
 use crate::clock;
 use crate::command::{Applied, Command, Terms};
 use crate::event::{Event, EventBus, Severity, Stamped};
+use crate::plan::Plan;
 use crate::shutdown::Shutdown;
 
 /// What the command line says about the dashboard.
@@ -115,15 +117,23 @@ pub struct Home {
 
 /// What a key asks an instance for.
 #[derive(Debug)]
-pub struct Order {
-    /// What to do.
-    pub command: Command,
-    /// For how long, and why.
-    pub terms: Terms,
-    /// Do it even if nobody is left to serve.
-    pub force: bool,
-    /// Where the answer goes: what was done, or why not, in words.
-    pub reply: oneshot::Sender<Result<Applied, String>>,
+pub enum Order {
+    /// To do something.
+    Do {
+        /// What to do.
+        command: Command,
+        /// For how long, and why.
+        terms: Terms,
+        /// Do it even if nobody is left to serve.
+        force: bool,
+        /// Where the answer goes: what was done, or why not, in words.
+        reply: oneshot::Sender<Result<Applied, String>>,
+    },
+    /// To say what a reload would change.
+    Plan {
+        /// Where the answer goes: the plan, or why there is none, a line for each reason.
+        reply: oneshot::Sender<Result<Plan, String>>,
+    },
 }
 
 /// Runs the dashboard on this thread until there is a reason to leave. Standard output must be a terminal; it is as before

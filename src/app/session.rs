@@ -198,7 +198,7 @@ impl Session {
 
     fn open_dashboard(&mut self, events: Receiver<Arc<Stamped>>, options: &Options) -> io::Result<()> {
         let door = Door {
-            instances: vec![here(self.control.snapshots.clone(), events, self.control.desk.clone())],
+            instances: vec![here(&self.control, self.running.clone(), events)],
             home: Some(Home { bus: self.bus.clone(), shutdown: self.shutdown.clone(), grace: self.grace() }),
             runtime: Handle::current(),
             finished: self.finished.clone(),

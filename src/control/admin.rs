@@ -13,11 +13,13 @@ mod guard;
 mod listen;
 mod look;
 mod openapi;
+mod plan;
 mod refused;
 mod report;
 mod server;
 mod wish;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
@@ -47,6 +49,8 @@ pub struct View {
     pub phase: PhaseWatch,
     /// What runs.
     pub running: Follow,
+    /// The config file, if it is one that has been read.
+    pub file: Option<Arc<Path>>,
     /// The door to the desk.
     pub desk: Desk,
     /// What happens.
@@ -79,7 +83,8 @@ pub async fn serve(bound: Bound, view: View, stop: CancellationToken) {
 fn router(view: View, stop: CancellationToken) -> Router {
     let key = guard::Key::new(view.running.clone());
     let told = Told::new(view.bus.clone());
-    let routes = look::routes().merge(explain::routes()).merge(events::routes(stop)).merge(change::routes());
+    let routes =
+        look::routes().merge(explain::routes()).merge(events::routes(stop)).merge(change::routes()).merge(plan::routes());
     openapi::described(routes, key.is_needed())
         .fallback(async || Refused::new(StatusCode::NOT_FOUND, "not_found", "there is nothing here"))
         .method_not_allowed_fallback(async || {

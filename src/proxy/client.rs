@@ -156,6 +156,13 @@ impl Client {
         !self.write_blocked.get() && matches!(self.phase.get(), Phase::Idle(_) | Phase::Asleep | Phase::Head(_))
     }
 
+    /// Lets it begin its next request within `patience` only. A head that has begun has the time it had.
+    pub(super) fn hurry(&self, patience: Duration) {
+        if !matches!(self.phase.get(), Phase::Head(_)) {
+            self.deadline.hasten(patience);
+        }
+    }
+
     /// Whether the connection has been waiting for its client for too long.
     pub(super) fn is_overdue(&self) -> bool {
         self.deadline.expired()

@@ -50,7 +50,7 @@ async fn sleep(worker: &Worker, client: &Client) -> bool {
     poll_fn(|cx| {
         client.deadline.watch(cx.waker());
         if worker.draining.get() && !mem::replace(&mut hurried, true) {
-            client.deadline.hasten(LAST_CHANCE);
+            client.hurry(LAST_CHANCE);
         }
         match client.stream.borrow().poll_read_ready(cx) {
             Poll::Ready(ready) => Poll::Ready(ready.is_ok()),
@@ -137,7 +137,7 @@ fn has_a_chance(client: &Client, hurried: &mut Option<u32>) -> bool {
     client.is_between_requests()
         && sent
             == *hurried.get_or_insert_with(|| {
-                client.deadline.hasten(LAST_CHANCE);
+                client.hurry(LAST_CHANCE);
                 sent
             })
         && !client.deadline.expired()

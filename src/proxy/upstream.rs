@@ -17,7 +17,7 @@ pub(super) mod idle;
 const FIRST_READ: usize = 8 * 1024;
 
 /// Most bytes asked for in one read.
-const LARGEST_READ: usize = 256 * 1024;
+const LARGEST_READ: usize = 512 * 1024;
 
 /// A connection to a backend.
 #[derive(Debug)]
@@ -61,8 +61,8 @@ impl Connection {
         let read = std::pin::pin!(tokio::io::AsyncReadExt::read_buf(&mut self.stream, &mut self.buffer));
         let n = std::task::ready!(read.poll(cx))?;
         // A read that fills the buffer announces a large body: fewer, larger reads then.
-        if n == room && self.read_size < LARGEST_READ {
-            self.read_size *= 4;
+        if n == room {
+            self.read_size = (self.read_size * 4).min(LARGEST_READ);
         }
         Poll::Ready(Ok(n))
     }

@@ -6,6 +6,7 @@ use super::copy;
 use super::keymap::{Action, Step};
 use super::overrides;
 use super::palette::Palette;
+use super::reload;
 use super::state::{Filter, Frozen, Overlay, State};
 use super::update::{Effect, Exit};
 use crate::balance::backend::{BackendId, Mode};
@@ -49,6 +50,7 @@ pub(super) fn act(state: &mut State, action: Action) -> Vec<Effect> {
         Action::Overrides => state.overlay = Overlay::Overrides { at: 0 },
         Action::Log => state.overlay = Overlay::Log { at: None, filter: Filter::default() },
         Action::Palette => state.overlay = Overlay::Palette(Palette::default()),
+        Action::Reload => return reload::look(state),
         Action::Copy => return copy::copy(state),
         Action::Instance => browse::next_instance(state),
         Action::Panel(by) => browse::next_panel(state, by),
@@ -88,6 +90,7 @@ fn changes_something(action: Action) -> bool {
             | Action::PickStrategy
             | Action::Undo
             | Action::Redo
+            | Action::Reload
     )
 }
 
@@ -166,6 +169,9 @@ fn freeze(state: &mut State) {
 }
 
 fn open(state: &mut State) -> Vec<Effect> {
+    if matches!(state.overlay, Overlay::Reload(_)) {
+        return reload::apply(state);
+    }
     match std::mem::take(&mut state.overlay) {
         Overlay::Picker { pool, strategy } => return ask(state, Command::SetStrategy { pool, strategy: Some(strategy) }),
         Overlay::Overrides { at } => overrides::go_to(state, at),

@@ -42,13 +42,18 @@ pub(super) fn send(state: &mut State, wish: Wish, force: bool) -> Vec<Effect> {
     let Wish { commands, terms } = wish;
     let expected = state.expected();
     let errands = reach(&expected, &commands);
+    if errands.is_empty() {
+        state.say(Severity::Warning, "nothing is left to do there");
+        return Vec::new();
+    }
     let done = match (&expected[..], &errands[..]) {
         ([(_, world)], [(_, command)]) => dialog::done(command, world),
         _ => None,
     };
     let first = state.last_token + 1;
     state.last_token += errands.len() as u64;
-    state.errands.push(Errand::new((first..=state.last_token).collect(), done));
+    let missed = state.fleet.shown().filter(|(_, member)| member.fresh().is_none()).map(|(at, _)| at).collect();
+    state.errands.push(Errand::new((first..=state.last_token).collect(), done, missed));
     let mut effects = Vec::new();
     for (token, (to, command)) in (first..).zip(errands) {
         state.pending.push(Pending { token, to, command: command.clone(), answered: None });

@@ -46,7 +46,24 @@ pub(super) fn send(
     tx: Sender<Msg>,
 ) -> impl Future<Output = ()> + Send + 'static {
     let (reply, answer) = oneshot::channel();
-    let sent = orders.try_send(Order { command, terms, force, reply });
+    let result = place(orders, Order::Do { command, terms, force, reply }, answer);
+    async move { drop(tx.send(Msg::Answered { token, result: result.await })) }
+}
+
+/// Asks an instance what a reload would change there.
+pub(super) fn plan(orders: &mpsc::Sender<Order>, from: usize, tx: Sender<Msg>) -> impl Future<Output = ()> + Send + 'static {
+    let (reply, answer) = oneshot::channel();
+    let result = place(orders, Order::Plan { reply }, answer);
+    async move { drop(tx.send(Msg::Planned { from, result: result.await })) }
+}
+
+/// Places an order at once, where there is room, and waits for its answer.
+fn place<T: Send + 'static>(
+    orders: &mpsc::Sender<Order>,
+    order: Order,
+    answer: oneshot::Receiver<Result<T, String>>,
+) -> impl Future<Output = Result<T, String>> + Send + 'static {
+    let sent = orders.try_send(order);
     let orders = orders.clone();
     async move {
         let sent = match sent {
@@ -54,8 +71,7 @@ pub(super) fn send(
             sent => sent.is_ok(),
         };
         let gone = || Err(CommandError::Gone.to_string());
-        let result = if sent { answer.await.unwrap_or_else(|_| gone()) } else { gone() };
-        let _ = tx.send(Msg::Answered { token, result });
+        if sent { answer.await.unwrap_or_else(|_| gone()) } else { gone() }
     }
 }
 
@@ -78,13 +94,12 @@ mod tests {
     async fn every_command_is_answered() {
         let (orders, mut asked) = mpsc::channel::<Order>(1);
         let (reply, _unheard) = oneshot::channel();
-        let ahead = Order { command: Command::Redo, terms: Terms::default(), force: false, reply };
+        let ahead = Order::Do { command: Command::Redo, terms: Terms::default(), force: false, reply };
         orders.try_send(ahead).unwrap();
         let clerk = tokio::spawn(async move {
-            assert_eq!(asked.recv().await.unwrap().command, Command::Redo, "there was no room");
-            let order = asked.recv().await.unwrap();
-            assert_eq!((&order.command, order.force), (&Command::Undo, true));
-            order.reply.send(Ok("done".to_owned())).unwrap();
+            assert!(matches!(asked.recv().await, Some(Order::Do { command: Command::Redo, .. })), "there was no room");
+            let Some(Order::Do { command: Command::Undo, force: true, reply, .. }) = asked.recv().await else { panic!("undo") };
+            reply.send(Ok("done".to_owned())).unwrap();
             drop(asked.recv().await.unwrap());
         });
         let gone = Err(CommandError::Gone.to_string());

@@ -34,6 +34,7 @@ pub(super) fn go(state: &mut State, by: Step) {
         Overlay::Help { scroll } | Overlay::Details { scroll, .. } | Overlay::Why { scroll, .. } => {
             *scroll = step(*scroll, by, scrollable);
         }
+        Overlay::Reload(preview) => preview.scroll = step(preview.scroll, by, scrollable),
         Overlay::Overrides { at } => *at = step(*at, by, overridden),
         Overlay::Log { .. } => scroll_log(state, by),
         Overlay::Picker { strategy, .. } => {

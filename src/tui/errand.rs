@@ -14,6 +14,8 @@ pub struct Errand {
     pub open: Vec<u64>,
     /// What to say if it was one command and it is done; `None` says the desk's own words.
     pub done: Option<String>,
+    /// Instances that it should have reached, but could not.
+    missed: Vec<usize>,
     /// The answers so far.
     answers: Vec<Answer>,
 }
@@ -26,9 +28,9 @@ struct Answer {
 }
 
 impl Errand {
-    /// One that these commands were sent for.
-    pub fn new(open: Vec<u64>, done: Option<String>) -> Self {
-        Self { open, done, answers: Vec::new() }
+    /// One that these commands were sent for, to all but the missed instances.
+    pub fn new(open: Vec<u64>, done: Option<String>, missed: Vec<usize>) -> Self {
+        Self { open, done, missed, answers: Vec::new() }
     }
 
     /// Takes in an answer; says so if it was the last one.
@@ -40,15 +42,15 @@ impl Errand {
 
     /// How it ended: `2 of 2: web/a up -> drain`, and who refused what.
     pub fn outcome(self, fleet: &Fleet) -> (Severity, String) {
-        let of = self.answers.len();
-        if let [Answer { command, result, .. }] = &self.answers[..] {
+        let of = self.answers.len() + self.missed.len();
+        if let ([Answer { command, result, .. }], []) = (&self.answers[..], &self.missed[..]) {
             return match result {
                 Ok(applied) => (Severity::Operator, self.done.unwrap_or_else(|| words(command, applied))),
                 Err(refusal) => (Severity::Error, refusal.clone()),
             };
         }
         let mut done: Vec<String> = Vec::new();
-        let mut refused = Vec::new();
+        let mut refused: Vec<_> = self.missed.iter().map(|at| format!("{} is out of reach", fleet.label(*at))).collect();
         for Answer { from, command, result } in &self.answers {
             match result {
                 Ok(applied) if done.contains(&words(command, applied)) => {}
@@ -83,7 +85,7 @@ mod tests {
 
     fn outcome(answers: &[(usize, Result<&str, &str>)]) -> (Severity, String) {
         let fleet = Fleet::attached(["10.0.0.1:9900".into(), "10.0.0.2:9900".into()], 0);
-        let mut errand = Errand::new((0..answers.len() as u64).collect(), None);
+        let mut errand = Errand::new((0..answers.len() as u64).collect(), None, Vec::new());
         for (token, (from, result)) in (0..).zip(answers) {
             let last = errand.answer(token, *from, Command::Undo, result.map(str::to_owned).map_err(str::to_owned));
             assert_eq!(last, token + 1 == answers.len() as u64);
@@ -102,5 +104,9 @@ mod tests {
         let (severity, text) = outcome(&[(0, Ok("a")), (1, Err("nothing to undo"))]);
         assert_eq!(severity, Severity::Error);
         assert_eq!(text, "1 of 2: #2 10.0.0.2:9900 refused: nothing to undo; undone: a");
+        let fleet = Fleet::attached(["10.0.0.1:9900".into(), "10.0.0.2:9900".into()], 0);
+        let mut errand = Errand::new(vec![1], None, vec![0]);
+        errand.answer(1, 1, Command::Reload, Ok("a".to_owned()));
+        assert_eq!(errand.outcome(&fleet).1, "1 of 2: #1 10.0.0.1:9900 is out of reach; a");
     }
 }

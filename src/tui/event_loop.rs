@@ -141,6 +141,11 @@ impl<'a> EventLoop<'a> {
                     runtime.spawn(bridge::send(&instance.orders, (token, command, terms, force), self.tx.clone()));
                 }
             }
+            Effect::Plan { to } => {
+                if let Some(instance) = instances.get(to) {
+                    runtime.spawn(bridge::plan(&instance.orders, to, self.tx.clone()));
+                }
+            }
             Effect::Drain(reason) => {
                 if let Some(Home { bus, shutdown, grace }) = home.as_ref().filter(|home| !home.shutdown.is_draining()) {
                     let (reason, in_flight) = (reason.to_owned(), self.state.in_flight());

@@ -54,6 +54,8 @@ pub enum Action {
     Log,
     /// Type a command.
     Palette,
+    /// Look at what a reload would change.
+    Reload,
     /// Copy what is selected.
     Copy,
     /// Show the next instance alone, or all.
@@ -259,6 +261,8 @@ pub const BINDINGS: &[Binding] = {
             .footer(4, "instance")
             .when(several_instances),
         Binding::new(&[ch('L')], A::Log, Panels, "log: the events on the whole screen"),
+        Binding::new(&[ch('R')], A::Reload, Panels, "reload the config file, after a look at what it would change")
+            .when(writable),
         Binding::new(&[ch('y')], A::Copy, Browse, "copy what is selected to the terminal's clipboard"),
         Binding::new(&[ch('?'), key(KeyCode::F(1))], A::Help, Browse, "keys and glossary").footer(0, "help"),
         Binding::new(&[key(KeyCode::Esc)], A::Leave, Any, "leave whatever is open, never the program"),
@@ -319,10 +323,12 @@ fn label_on(overlay: &Overlay, action: Action, label: &'static str) -> Option<&'
         (_, Action::Quit) | (Overlay::Help { .. }, Action::Help) => Some("close"),
         (Overlay::Picker { .. }, Action::Open) => Some("apply"),
         (Overlay::Overrides { .. }, Action::Open) => Some("go there"),
+        (Overlay::Reload(_), Action::Open) => Some("reload"),
         (_, Action::Open) | (Overlay::Why { .. }, Action::Why) => None,
-        (Overlay::Help { .. } | Overlay::Details { .. } | Overlay::Why { .. } | Overlay::Log { .. }, Action::Move(_)) => {
-            Some("scroll")
-        }
+        (
+            Overlay::Help { .. } | Overlay::Details { .. } | Overlay::Why { .. } | Overlay::Log { .. } | Overlay::Reload(_),
+            Action::Move(_),
+        ) => Some("scroll"),
         _ => Some(label),
     }
 }

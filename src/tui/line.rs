@@ -28,6 +28,8 @@ pub(super) const VERBS: &[Verb] = &[
     Verb { word: "strategy", usage: "[POOL] NAME|configured [for 10m] [because WHY]" },
     Verb { word: "undo", usage: "take the last change back" },
     Verb { word: "redo", usage: "do it again" },
+    Verb { word: "reload", usage: "the config file, after a look at what it would change" },
+    Verb { word: "plan", usage: "what a reload would change" },
     Verb { word: "why", usage: "[POOL/BACKEND]" },
     Verb { word: "overrides", usage: "whatever differs from the config" },
     Verb { word: "log", usage: "the events on the whole screen" },
@@ -69,6 +71,7 @@ fn action(word: &str, words: &[&str]) -> Result<Action, String> {
     let action = match word {
         "undo" => Action::Undo,
         "redo" => Action::Redo,
+        "reload" | "plan" => Action::Reload,
         "overrides" => Action::Overrides,
         "log" => Action::Log,
         "help" => Action::Help,

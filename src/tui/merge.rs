@@ -37,6 +37,7 @@ pub struct Merged {
 pub fn merge(parts: &[&Snapshot]) -> Merged {
     let mut odds = Odds::default();
     let pools = by_key(parts.iter().flat_map(|part| &part.pools), |pool| pool.name.clone());
+    let troubled = parts.iter().find(|part| part.config.as_ref().is_some_and(|config| config.problem.is_some()));
     let snapshot = Snapshot {
         version: distinct(parts.iter().map(|part| part.version.clone())).join(" "),
         at_unix_ms: parts.iter().map(|part| part.at_unix_ms).max().unwrap_or_default(),
@@ -50,6 +51,7 @@ pub fn merge(parts: &[&Snapshot]) -> Merged {
         events_dropped: parts.iter().map(|part| part.events_dropped).fold(0, u64::saturating_add),
         log_lines_lost: parts.iter().map(|part| part.log_lines_lost).fold(0, u64::saturating_add),
         own_answers: add_up(parts.iter().flat_map(|part| &part.own_answers)),
+        config: troubled.or(parts.first()).and_then(|part| part.config.clone()),
         pools: pools.iter().map(|(_, pools)| merge_pools(pools, &mut odds)).collect(),
         // What nobody looks at where several are one.
         ..parts.first().map(|first| (*first).clone()).unwrap_or_default()

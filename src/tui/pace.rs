@@ -33,6 +33,7 @@ pub(super) fn urgency(state: &State, msg: &Msg) -> Urgency {
         | Msg::Resize(..)
         | Msg::Link { .. }
         | Msg::Answered { .. }
+        | Msg::Planned { .. }
         | Msg::Resumed
         | Msg::Hangup
         | Msg::Finished => Urgency::Now,

@@ -13,6 +13,7 @@ use super::fleet::Fleet;
 use super::guard::Impact;
 use super::merge::Odds;
 use super::palette::Palette;
+use super::reload::Preview;
 use super::rows::{Sort, matches};
 use crate::balance::Millis;
 use crate::balance::backend::BackendId;
@@ -179,6 +180,8 @@ pub enum Overlay {
     },
     /// A line to type commands on.
     Palette(Palette),
+    /// What a reload would change.
+    Reload(Preview),
     /// A question before something that cuts work or capacity.
     Confirm(Confirm),
     /// A question that is answered by typing the backend's name.

@@ -10,6 +10,7 @@ use super::expect::is_shown;
 use super::fleet::Link;
 use super::keymap;
 use super::palette;
+use super::reload;
 use super::rows::rows;
 use super::state::{Overlay, State, Toast};
 use crate::balance::Millis;
@@ -17,6 +18,7 @@ use crate::balance::backend::BackendId;
 use crate::balance::snapshot::Snapshot;
 use crate::command::{Applied, Command, Terms};
 use crate::event::{Severity, Stamped};
+use crate::plan::Plan;
 
 /// How long a passing message stays.
 const TOAST: Millis = 6_000;
@@ -67,6 +69,13 @@ pub enum Msg {
         /// What it did, or why not, in words.
         result: Result<Applied, String>,
     },
+    /// An instance has said what a reload would change.
+    Planned {
+        /// Which.
+        from: usize,
+        /// Its plan, or why there is none.
+        result: Result<Plan, String>,
+    },
     /// evenkeel drains; milliseconds until what is left is cut.
     Draining(Millis),
     /// The process goes on after it was stopped.
@@ -94,6 +103,11 @@ pub enum Effect {
         terms: Terms,
         /// Do it even if nobody is left to serve.
         force: bool,
+    },
+    /// Ask an instance what a reload would change.
+    Plan {
+        /// Which.
+        to: usize,
     },
     /// Begin to drain, for this reason.
     Drain(&'static str),
@@ -143,6 +157,7 @@ pub fn update(state: &mut State, msg: Msg, now: Millis) -> Vec<Effect> {
         }
         Msg::Dropped(lost) => state.dropped += lost,
         Msg::Answered { token, result } => answered(state, token, result),
+        Msg::Planned { from, result } => reload::planned(state, from, result),
         Msg::Draining(left) => state.drain_until = Some(now + left),
         Msg::Tick => {}
         Msg::Resumed => return vec![Effect::Repaint],
@@ -182,6 +197,9 @@ fn press(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     }
     if matches!(state.overlay, Overlay::Palette(_)) {
         return palette::press(state, key);
+    }
+    if matches!(state.overlay, Overlay::Reload(_)) {
+        return reload::press(state, key);
     }
     if state.is_typing() {
         edit_filter(state, key);

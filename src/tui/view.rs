@@ -21,6 +21,7 @@ mod palette;
 mod picker;
 mod provenance;
 mod question;
+mod reload;
 mod scroll;
 mod strip;
 #[cfg(test)]
@@ -86,6 +87,10 @@ pub fn max_scroll(state: &State) -> usize {
         Overlay::Details { .. } => {
             let (width, height) = inner(details_place(area, &plan));
             (state.subject().map_or(0, |backend| details::lines(backend, state, &theme, width).len()), height)
+        }
+        Overlay::Reload(preview) => {
+            let (width, height) = inner(reload_place(area));
+            (reload::lines(preview, state, &theme, width).len(), height)
         }
         Overlay::Why { .. } => {
             let (width, height) = inner(why_place(area));
@@ -160,13 +165,15 @@ fn overlay(area: Rect, plan: &Layout, buf: &mut Buffer, state: &State, theme: &T
         }
         Overlay::Why { .. } => why::draw(lift(why_place(area), buf), buf, state, theme),
         Overlay::Overrides { at } => {
-            let place = centred(area, overrides::WIDTH, overrides::height(state).min(area.height.saturating_sub(4)).max(5));
+            let place =
+                centred(area, overrides::WIDTH, overrides::height(state, theme).min(area.height.saturating_sub(4)).max(5));
             overrides::draw(lift(place, buf), buf, *at, state, theme);
         }
         Overlay::Log { at, filter } => {
             let place = Rect { height: area.height - plan.footer.height, ..area };
             log::draw(clear(place, buf), buf, (*at, filter), state, theme);
         }
+        Overlay::Reload(preview) => reload::draw(lift(reload_place(area), buf), buf, preview, state, theme),
         Overlay::Palette(palette) => {
             let place = centred(area, palette::WIDTH, palette::HEIGHT);
             return palette::draw(lift(place, buf), buf, palette, state, theme);
@@ -181,6 +188,10 @@ fn overlay(area: Rect, plan: &Layout, buf: &mut Buffer, state: &State, theme: &T
         }
     }
     None
+}
+
+fn reload_place(area: Rect) -> Rect {
+    centred(area, reload::WIDTH, 24.min(area.height.saturating_sub(2)).max(area.height.min(8)))
 }
 
 fn why_place(area: Rect) -> Rect {

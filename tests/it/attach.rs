@@ -30,7 +30,10 @@ impl Fleet {
             ["attach"].into_iter().chain(addresses.iter().map(String::as_str)).chain(options.iter().copied()).collect();
         let pty = Pty::spawn(120, 36, &arguments, &[]);
         let first = backends[0].address().to_string();
-        pty.wait_until("the dashboard", |screen| screen.alternate_screen() && screen.contents().contains(&first));
+        pty.wait_until("the dashboard, and an answer of everybody", |screen| {
+            let text = screen.contents();
+            screen.alternate_screen() && text.contains(&first) && !text.contains(" gone ")
+        });
         Self { keels, backends, pty }
     }
 

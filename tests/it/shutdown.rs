@@ -95,6 +95,27 @@ fn who_is_connected_may_ask_once_more() {
 }
 
 #[test]
+fn a_request_head_under_way_is_waited_for() {
+    let backend = upstream(ok("ok"));
+    let mut keel = Keel::serve(pool(&[&backend]));
+    let mut clients = [keel.client(), keel.client()];
+    clients[1].get("/");
+    for client in &mut clients {
+        client.send("GET / HTTP/1.1\r\nhost:");
+    }
+    eventually("both accepted", || (keel.snapshot().connections == 2).then_some(()));
+    keel.signal(Signal::TERM);
+    keel.line("shutting down");
+    // Longer than an idle client is waited for.
+    thread::sleep(Duration::from_millis(1500));
+    for client in &mut clients {
+        let answer = client.send(" test\r\n\r\n").response();
+        assert_eq!((answer.text().as_str(), answer.head.get("connection")), ("ok", Some("close")));
+    }
+    assert_eq!(keel.exit_code(), Some(0));
+}
+
+#[test]
 fn the_grace_ends_what_does_not_end() {
     let backend = upstream(stalls_before_the_head());
     let mut keel = Keel::serve(format!("shutdown: {{grace: 300ms}}\n{}", pool(&[&backend])));

@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::app::random;
 use crate::balance::snapshot::Snapshot;
-use crate::client::{Client, Error, Events, Heard, Told};
+use crate::client::{Call, Client, Error, Events, Heard, Told};
 use crate::command::Applied;
 use crate::event::{Event, Severity, Stamped};
 use crate::tui::fleet::Link;
@@ -129,10 +129,18 @@ fn note(seq: u64, at_unix_ms: u64, text: String, severity: Severity) -> Stamped 
 
 /// Has done what is ordered, one after the other.
 async fn obey(client: Client, mut ordered: mpsc::Receiver<Order>) {
-    while let Some(Order { command, terms, force, reply }) = ordered.recv().await {
-        let result: Result<Applied, Error> = client.send(&command, &terms, force).await;
+    while let Some(order) = ordered.recv().await {
         // Whoever ordered may have left.
-        let _ = reply.send(result.map_err(reason));
+        match order {
+            Order::Do { command, terms, force, reply } => {
+                let result: Result<Applied, Error> = client.send(&command, &terms, force).await;
+                let _ = reply.send(result.map_err(reason));
+            }
+            Order::Plan { reply } => {
+                let plan = client.call(&Call::plan(None)).await.and_then(|json| client.read(&json));
+                let _ = reply.send(plan.map_err(reason));
+            }
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) async fn json<T: DeserializeOwned>(body: Body) -> Result<T, Refused> 
 /// As [`json`], but nothing at all will do.
 pub(super) async fn json_or_default<T: DeserializeOwned + Default>(body: Body) -> Result<T, Refused> {
     let bytes = bytes(body, SMALL).await?;
-    if bytes.trim_ascii().is_empty() { Ok(T::default()) } else { parse(&bytes) }
+    if bytes.trim_ascii().is_empty() { Ok(T::default()) } else { Ok(parse::<Option<T>>(&bytes)?.unwrap_or_default()) }
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refused> {

@@ -13,7 +13,7 @@ use utoipa_axum::routes;
 use super::View;
 use super::body::{json, json_or_default};
 use super::caller::Author;
-use super::openapi::{Authorship, Guarded, Undone};
+use super::openapi::{Guarded, Undone};
 use super::refused::Refused;
 use super::wish::{Insistence, StateWish, StrategyWish, WeightWish, terms};
 use crate::balance::backend::{BackendId, Mode};
@@ -45,7 +45,7 @@ pub(super) fn routes() -> OpenApiRouter<View> {
     put,
     path = "/api/v1/pools/{pool}/backends/{backend}/state",
     tag = "change",
-    params(("pool" = String, Path, description = "Name of the pool"), ("backend" = String, Path, description = "Name of the backend"), Authorship),
+    params(("pool" = String, Path, description = "Name of the pool"), ("backend" = String, Path, description = "Name of the backend")),
     request_body = StateWish,
     responses((status = 200, description = "It is done", body = Applied), Guarded, Undone),
 )]
@@ -63,7 +63,7 @@ async fn state(State(view): State<View>, names: Names<(String, String)>, Author(
     put,
     path = "/api/v1/pools/{pool}/backends/{backend}/weight",
     tag = "change",
-    params(("pool" = String, Path, description = "Name of the pool"), ("backend" = String, Path, description = "Name of the backend"), Authorship),
+    params(("pool" = String, Path, description = "Name of the pool"), ("backend" = String, Path, description = "Name of the backend")),
     request_body = WeightWish,
     responses((status = 200, description = "It is done", body = Applied), Guarded, Undone),
 )]
@@ -78,7 +78,7 @@ async fn weight(State(view): State<View>, names: Names<(String, String)>, Author
     put,
     path = "/api/v1/pools/{pool}/strategy",
     tag = "change",
-    params(("pool" = String, Path, description = "Name of the pool"), Authorship),
+    params(("pool" = String, Path, description = "Name of the pool")),
     request_body = StrategyWish,
     responses((status = 200, description = "It is done", body = Applied), Guarded, Undone),
 )]
@@ -93,7 +93,6 @@ async fn strategy(State(view): State<View>, names: Names<String>, Author(by): Au
     post,
     path = "/api/v1/undo",
     tag = "change",
-    params(Authorship),
     request_body(content = Option<Insistence>, description = "May be left out"),
     responses((status = 200, description = "It is done", body = Applied), Guarded, Undone),
 )]
@@ -107,7 +106,6 @@ async fn undo(State(view): State<View>, Author(by): Author, body: Body) -> Answe
     post,
     path = "/api/v1/redo",
     tag = "change",
-    params(Authorship),
     request_body(content = Option<Insistence>, description = "May be left out"),
     responses((status = 200, description = "It is done", body = Applied), Guarded, Undone),
 )]
@@ -121,7 +119,6 @@ async fn redo(State(view): State<View>, Author(by): Author, body: Body) -> Answe
     post,
     path = "/api/v1/reload",
     tag = "change",
-    params(Authorship),
     request_body(content = Option<Insistence>, description = "May be left out"),
     responses((status = 200, description = "It is done", body = Applied), Guarded, Undone),
 )]

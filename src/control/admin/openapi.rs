@@ -9,10 +9,10 @@ use axum::response::Json;
 use axum::routing::get;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Components, Content, Ref, RefOr, Response, ResponseBuilder};
-use utoipa::{IntoParams, IntoResponses, OpenApi};
+use utoipa::{IntoResponses, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 
-pub(super) use self::words::{ModeWord, StrategyWord};
+pub(super) use self::words::StrategyWord;
 use super::View;
 use super::refused::ErrorAnswer;
 
@@ -23,7 +23,7 @@ const TOKEN: &str = "token";
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "evenkeel admin API", description = "How things are, and changing them. Every change is one command, one event and one line in the log."),
+    info(title = "evenkeel admin API", description = "How things are, and changing them. Every change is one command, one event and one line in the log. `X-Evenkeel-Origin: cli:WHO` (or `attach:WHO`) names its author; without it that is `api:` and the address of the caller."),
     components(schemas(ErrorAnswer)),
     tags((name = "look", description = "Looking changes nothing."), (name = "change", description = "Each of them can be undone.")),
 )]
@@ -38,15 +38,6 @@ pub(super) fn described(api: OpenApiRouter<View>, asks_for_token: bool) -> Route
         document.security = Some(vec![SecurityRequirement::new::<_, [&str; 0], _>(TOKEN, [])]);
     }
     router.route(PATH, get(async move || Json(document)))
-}
-
-/// Who says that an action is theirs.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Header)]
-pub(super) struct Authorship {
-    /// The author, as `cli:WHO` or `attach:WHO`; otherwise it is the address of the caller.
-    #[param(rename = "X-Evenkeel-Origin", pattern = "^(cli|attach):[!-~]{1,64}$")]
-    _origin: Option<String>,
 }
 
 /// What anybody may be told.
@@ -78,20 +69,28 @@ impl IntoResponses for Unclear {
     }
 }
 
+/// What is told about a body that makes no sense, or is too much of one.
+pub(super) struct Bounded;
+
+impl IntoResponses for Bounded {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        refusals([("400", "It cannot be understood"), ("408", "The body took too long"), ("413", "The body is too large")])
+    }
+}
+
 /// Why a change may not be made.
 pub(super) struct Undone;
 
 impl IntoResponses for Undone {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        refusals([
-            ("400", "It cannot be understood"),
+        let mut refusals = refusals([
             ("404", "There is no such pool or backend"),
-            ("408", "The body took too long"),
             ("409", "It would leave nobody to serve, or the world has moved on"),
-            ("413", "The body is too large"),
             ("422", "The config cannot be applied"),
             ("503", "The process is on its way out"),
-        ])
+        ]);
+        refusals.extend(Bounded::responses());
+        refusals
     }
 }
 

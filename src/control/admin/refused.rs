@@ -22,6 +22,7 @@ pub(super) struct Refused {
     status: StatusCode,
     code: &'static str,
     message: Cow<'static, str>,
+    problems: Vec<String>,
     /// Whether there has been an event of it.
     is_told: bool,
 }
@@ -40,6 +41,10 @@ struct ErrorDetail {
     /// For people.
     #[schema(value_type = String)]
     message: Cow<'static, str>,
+    /// Every problem of a config, as `FILE:LINE:COL  path: what`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    problems: Vec<String>,
 }
 
 /// The code of a refusal, left in its answer for [`tell`].
@@ -48,12 +53,22 @@ struct Code(&'static str);
 
 impl Refused {
     pub(super) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into(), is_told: false }
+        Self { status, code, message: message.into(), problems: Vec::new(), is_told: false }
     }
 
     /// What was asked cannot be understood.
     pub(super) fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
+    }
+
+    /// A config has problems.
+    pub(super) fn invalid_config(problems: Vec<String>) -> Self {
+        let message = match &problems[..] {
+            [one] => one.clone(),
+            [first, rest @ ..] => format!("{first} (and {} more)", rest.len()),
+            [] => String::new(),
+        };
+        Self { problems, ..Self::new(StatusCode::BAD_REQUEST, "invalid_config", message) }
     }
 
     /// The desk would not do it, and has said so.
@@ -75,8 +90,8 @@ impl Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let Self { status, code, message, is_told } = self;
-        let mut response = (status, Json(ErrorAnswer { error: ErrorDetail { code, message } })).into_response();
+        let Self { status, code, message, problems, is_told } = self;
+        let mut response = (status, Json(ErrorAnswer { error: ErrorDetail { code, message, problems } })).into_response();
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }

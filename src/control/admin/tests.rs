@@ -3,6 +3,7 @@
 mod change;
 mod guard;
 mod look;
+mod plan;
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -37,6 +38,11 @@ struct Admin {
 
 impl Admin {
     async fn start(listen: AdminListen, token: Option<Token>) -> Self {
+        Self::start_from(listen, token, None).await
+    }
+
+    /// As [`Self::start`], with a config file.
+    async fn start_from(listen: AdminListen, token: Option<Token>, file: Option<&Path>) -> Self {
         let bound = Bound::bind(&listen, &mut Inherited::default()).await.unwrap();
         let config = fixture::config(vec![fixture::settings("web", &["api-1", "api-2"])]);
         let running = fixture::running(Config { admin_token: token, ..config });
@@ -51,6 +57,7 @@ impl Admin {
             fresh: mpsc::channel(1).0,
             phase: phase.clone(),
             running: watch::channel(running).1,
+            file: file.map(Into::into),
             desk,
             bus: bus.clone(),
         };

@@ -5,29 +5,26 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer};
 use utoipa::ToSchema;
 
-use super::openapi::{ModeWord, StrategyWord};
+use super::openapi::StrategyWord;
 use crate::balance::backend::Mode;
 use crate::balance::strategy::StrategyKind;
-use crate::command::{Terms, ThenDown};
+use crate::command::{MAX_WEIGHT, Terms, ThenDown};
 use crate::config::span;
 
 /// Longest reason, in characters.
-const LONGEST_REASON: usize = 200;
+pub(super) const LONGEST_REASON: usize = 200;
 
 /// What a backend shall be.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StateWish {
     /// `up`: takes requests. `drain`: no new ones, running ones finish. `down`: off.
-    #[schema(value_type = ModeWord)]
     pub(super) state: Mode,
     /// For how long, such as `10m` or `1h30m`; then it goes back by itself.
     #[serde(default, rename = "for")]
-    #[schema(value_type = Option<String>)]
     pub(super) lasting: Option<Lasting>,
     /// Why.
     #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 200)]
     pub(super) reason: Option<Reason>,
     /// Even if nobody is left to serve.
     #[serde(default)]
@@ -40,12 +37,11 @@ pub(super) struct StateWish {
     then: Option<Then>,
     /// With `then`: go down after this time, such as `60s`, whatever is in flight.
     #[serde(default)]
-    #[schema(value_type = Option<String>)]
     after: Option<Lasting>,
 }
 
 /// How a drain ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Then {
     Down,
@@ -73,16 +69,14 @@ impl StateWish {
 #[serde(deny_unknown_fields)]
 pub(super) struct WeightWish {
     /// 0 gets nothing new; null is the configured weight.
-    #[serde(deserialize_with = "Option::deserialize")]
+    #[serde(deserialize_with = "whole")]
     #[schema(required = true, minimum = 0, maximum = 256)]
     pub(super) weight: Option<u32>,
     /// For how long, such as `10m` or `1h30m`; then it goes back by itself.
     #[serde(default, rename = "for")]
-    #[schema(value_type = Option<String>)]
     pub(super) lasting: Option<Lasting>,
     /// Why.
     #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 200)]
     pub(super) reason: Option<Reason>,
     /// Even if nobody is left to serve.
     #[serde(default)]
@@ -99,11 +93,9 @@ pub(super) struct StrategyWish {
     pub(super) strategy: Option<StrategyKind>,
     /// For how long, such as `10m` or `1h30m`; then it goes back by itself.
     #[serde(default, rename = "for")]
-    #[schema(value_type = Option<String>)]
     pub(super) lasting: Option<Lasting>,
     /// Why.
     #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 200)]
     pub(super) reason: Option<Reason>,
     /// Even if nobody is left to serve.
     #[serde(default)]
@@ -117,6 +109,15 @@ pub(super) struct Insistence {
     /// Even if nobody is left to serve.
     #[serde(default)]
     pub(super) force: bool,
+}
+
+/// A whole number, however it is written: for JSON, `5.0` is one.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    match Option::<f64>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(number) if number.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&number) => Ok(Some(number as u32)),
+        Some(number) => Err(serde::de::Error::custom(format!("{number} is no weight; 0 to {MAX_WEIGHT} is allowed"))),
+    }
 }
 
 /// A duration with units, in milliseconds.
@@ -206,10 +207,15 @@ mod tests {
 
     #[test]
     fn null_is_the_configured_value_and_has_to_be_written() {
-        let weight = |json| serde_json::from_str::<WeightWish>(json).map(|wish| wish.weight).map_err(|error| error.to_string());
+        let weight =
+            |json: &str| serde_json::from_str::<WeightWish>(json).map(|wish| wish.weight).map_err(|error| error.to_string());
         assert_eq!((weight(r#"{"weight": null}"#), weight(r#"{"weight": 5}"#)), (Ok(None), Ok(Some(5))));
         assert!(weight("{}").unwrap_err().starts_with("missing field `weight`"));
-        assert!(weight(r#"{"weight": -1}"#).unwrap_err().starts_with("invalid value: integer `-1`"));
+        assert_eq!(weight(r#"{"weight": 5.0}"#), Ok(Some(5)));
+        for number in ["-1", "1.5", "1e300"] {
+            let told = weight(&format!(r#"{{"weight": {number}}}"#)).unwrap_err();
+            assert!(told.contains(" is no weight; 0 to 256 is allowed"), "{told}");
+        }
         let strategy = |json| serde_json::from_str::<StrategyWish>(json).map(|wish| wish.strategy).ok();
         assert_eq!(strategy(r#"{"strategy": null}"#), Some(None));
         assert_eq!(strategy(r#"{"strategy": "peak_ewma"}"#), Some(Some(StrategyKind::PeakEwma)));

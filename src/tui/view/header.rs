@@ -51,6 +51,9 @@ fn process(state: &State, theme: &Theme, framed: bool) -> Vec<Item> {
         let since = clock(state.now.saturating_sub(frozen.since));
         items.push(Item::new(1, [Span::styled(format!(" FROZEN {since} traffic goes on "), theme.badge)]));
     }
+    if state.live.config.as_ref().is_some_and(|config| config.problem.is_some()) {
+        items.push(Item::new(7, [Span::styled("config file: problem", theme.drain)]));
+    }
     match overrides::list(&state.live).len() {
         0 => {}
         n => items.push(Item::new(8, [Span::styled(format!("{n} override{}", if n == 1 { "" } else { "s" }), theme.drain)])),

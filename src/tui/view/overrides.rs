@@ -6,9 +6,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Widget;
 
 use super::frame::Frame;
+use super::help::wrap;
 use super::provenance;
 use crate::tui::overrides::{self, Overridden};
-use crate::tui::safe::{self, clip, fit, fit_middle};
+use crate::tui::safe::{self, clip, display_safe, fit, fit_middle};
 use crate::tui::state::State;
 use crate::tui::theme::Theme;
 
@@ -16,8 +17,20 @@ use crate::tui::theme::Theme;
 pub(super) const WIDTH: u16 = 112;
 
 /// Rows that it would like.
-pub(super) fn height(state: &State) -> u16 {
-    u16::try_from(overrides::list(&state.live).len().max(1)).unwrap_or(u16::MAX).saturating_add(4)
+pub(super) fn height(state: &State, theme: &Theme) -> u16 {
+    let rows = overrides::list(&state.live).len().max(1) + problem(state, theme, WIDTH.into()).len();
+    u16::try_from(rows).unwrap_or(u16::MAX).saturating_add(4)
+}
+
+/// Why the config file as it is now is not in force, if so.
+fn problem(state: &State, theme: &Theme, width: usize) -> Vec<Line<'static>> {
+    let Some(config) = &state.live.config else { return Vec::new() };
+    let Some(problem) = &config.problem else { return Vec::new() };
+    let text = display_safe(&format!("not in force: {problem}")).into_owned();
+    let mut lines: Vec<_> =
+        wrap(&text, width.saturating_sub(2)).into_iter().map(|text| Line::styled(format!(" {text}"), theme.drain)).collect();
+    lines.push(Line::default());
+    lines
 }
 
 pub(super) fn draw(area: Rect, buf: &mut Buffer, at: usize, state: &State, theme: &Theme) {
@@ -26,8 +39,14 @@ pub(super) fn draw(area: Rect, buf: &mut Buffer, at: usize, state: &State, theme
         .aside(Span::styled("what differs from the config", theme.quiet))
         .keys("C back to the config   Enter go there   Esc close", area, theme)
         .draw(area, buf, theme);
+    let problem = problem(state, theme, inner.width.into());
+    let above = (problem.len() as u16).min(inner.height);
+    for (line, row) in problem.into_iter().zip(inner.rows()) {
+        line.render(row, buf);
+    }
+    let inner = Rect { y: inner.y + above, height: inner.height - above, ..inner };
     if list.is_empty() {
-        Line::styled(" nothing: what runs is what the config says", theme.quiet).render(inner, buf);
+        Line::styled(" no override: mode, weight and strategy are those of the config", theme.quiet).render(inner, buf);
         return;
     }
     let at = at.min(list.len() - 1);

@@ -13,14 +13,16 @@ use ratatui::style::Color;
 
 use super::*;
 use crate::balance::backend::{BackendId, Mode};
-use crate::balance::snapshot::{Override, Phase};
+use crate::balance::snapshot::{ConfigState, Override, Phase};
 use crate::balance::strategy::StrategyKind;
 use crate::command::Command;
 use crate::event::Severity;
+use crate::plan::{BackendPlan, Fate, KeyChange, Plan, PoolPlan};
 use crate::tui::fixture;
 use crate::tui::fleet::{Fleet, Link};
 use crate::tui::guard;
 use crate::tui::palette::Palette;
+use crate::tui::reload::Preview;
 use crate::tui::state::{Choice, Confirm, Filter, Frozen, Pending, Toast, TypeName};
 use crate::tui::theme::{Depth, Look, Options};
 
@@ -253,6 +255,38 @@ fn palette() {
         state.overlay = Overlay::Palette(Palette { text: text.to_owned(), at });
         pictures(&format!("palette_{name}"), &state);
     }
+}
+
+#[test]
+fn reload() {
+    let mut state = overridden();
+    let change = |key: &str, from: &str, to: &str| KeyChange { key: key.to_owned(), from: from.to_owned(), to: to.to_owned() };
+    let backend = |name: &str, fate, in_flight| BackendPlan {
+        name: name.into(),
+        url: format!("http://10.0.4.1{in_flight}:8080"),
+        fate,
+        changes: if fate == Fate::Changed { vec![change("weight", "10", "20")] } else { Vec::new() },
+        in_flight,
+    };
+    let backends = vec![backend("api-1", Fate::Changed, 0), backend("api-9", Fate::Added, 0), backend("api-5", Fate::Removed, 7)];
+    let mut plan = Plan {
+        pools: vec![PoolPlan { name: "web".into(), fate: Fate::Changed, changes: Vec::new(), backends }],
+        needs_restart: vec![change("workers", "2", "4")],
+        orphaned: vec!["web/api-5 drain".to_owned()],
+        ..Plan::default()
+    };
+    state.overlay = Overlay::Reload(Preview { plans: vec![(0, Some(Ok(plan.clone())))], scroll: 0 });
+    pictures("reload", &state);
+    plan.needs_force = vec!["nobody in web would be eligible".to_owned()];
+    let problem = "config.yaml:3:5  pools[0].backend: unknown key; did you mean backends?".to_owned();
+    let mut state = fleet();
+    let plans = vec![(0, Some(Ok(plan))), (1, Some(Err(problem.clone()))), (2, None)];
+    state.overlay = Overlay::Reload(Preview { plans, scroll: 0 });
+    pictures("reload_several", &state);
+    let mut live = (*state.live).clone();
+    live.config = Some(ConfigState { file: "config.yaml".to_owned(), loaded_at_unix_ms: 0, problem: Some(problem) });
+    let state = State { live: live.into(), overlay: Overlay::Overrides { at: 0 }, ..overridden() };
+    pictures("config_problem", &state);
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn explain_pool(asked: &Asked, config: &PoolConfig, pool: &Pool, view: &PoolView
         strategy,
         key: key_in_words(strategy, &config.hash_key, asked),
         pick: preview.ok().map(|index| pool.backends()[index].spec.id.clone()),
-        why: why(preview, strategy, rotation.failing_open()),
+        why: why(preview, strategy, rotation.failing_open()) + &sticky(config, asked),
         candidates: rotation.members().iter().map(candidate).collect(),
         excluded: view.backends.iter().filter(|backend| !is_member(&backend.id)).map(excluded).collect(),
     }
@@ -100,6 +100,13 @@ fn why(preview: Result<usize, NoPick>, strategy: StrategyKind, failing_open: boo
         Err(NoPick::AwaitingFirstCheck) => "no backend has been checked yet, requests wait for that".to_owned(),
         Err(NoPick::AllFull | NoPick::AllTried) => "every eligible backend is full, requests wait in the queue".to_owned(),
     }
+}
+
+/// A cookie of ours goes first; whose it is, only the workers can tell.
+fn sticky(config: &PoolConfig, asked: &Asked) -> String {
+    let cookie = config.sticky.as_ref().map(|sticky| &sticky.cookie);
+    let sent = cookie.filter(|name| route::cookie(&asked.headers, name).is_some());
+    sent.map(|name| format!("; unless its cookie {name} keeps it at another backend (sticky)")).unwrap_or_default()
 }
 
 fn excluded(view: &BackendView) -> Excluded {

@@ -11,8 +11,15 @@ pub(super) fn excerpt(body: &[u8], chunked: bool) -> Option<String> {
     let cut = &body[..body.len().min(TOLD)];
     // What is cut off within a character is not the backend's fault.
     let text: String = cut.utf8_chunks().flat_map(|chunk| chunk.valid().chars()).collect();
-    let text = text.trim().escape_debug().to_string();
+    let text: String = text.trim().chars().flat_map(escape).collect();
     Some(text).filter(|text| !text.is_empty())
+}
+
+/// A character that can be shown, or its name. Quotes can be.
+fn escape(c: char) -> impl Iterator<Item = char> {
+    let plain = matches!(c, '"' | '\'').then_some(c);
+    let escaped = plain.is_none().then(|| c.escape_debug());
+    plain.into_iter().chain(escaped.into_iter().flatten())
 }
 
 /// What has come of the first chunk.
@@ -32,7 +39,7 @@ mod tests {
         let long = "\u{e9}".repeat(100);
         for (body, chunked, want) in [
             ("database down\n", false, Some("database down")),
-            ("\u{1b}[2J\u{202e}a\r\nb\"", false, Some("\\u{1b}[2J\\u{202e}a\\r\\nb\\\"")),
+            ("\u{1b}[2J\u{202e}a\r\nb\"", false, Some("\\u{1b}[2J\\u{202e}a\\r\\nb\"")),
             (&long, false, Some(&long[..120])),
             (" \n", false, None),
             ("", true, None),

@@ -12,6 +12,7 @@ use crate::event::{Event, Severity, Stamped};
 use crate::tui::fixture;
 use crate::tui::fleet::{Fleet, Link};
 use crate::tui::palette::Palette;
+use crate::tui::reload::Preview;
 use crate::tui::state::{Filter, Overlay, Toast};
 
 /// Names that a config, or somebody behind one, might come up with.
@@ -142,6 +143,7 @@ fn overlay() -> impl Strategy<Value = Overlay> {
         any::<usize>().prop_map(|at| Overlay::Overrides { at }),
         (name(), any::<Option<u64>>(), any::<bool>())
             .prop_map(|(text, at, editing)| Overlay::Log { at, filter: Filter { text: text.to_string(), editing } }),
+        name().prop_map(|text| Overlay::Reload(Preview { plans: vec![(0, Some(Err(text.to_string()))), (1, None)], scroll: 0 })),
         (name(), any::<Option<usize>>()).prop_map(|(text, at)| Overlay::Palette(Palette { text: text.to_string(), at })),
     ]
 }
