@@ -215,8 +215,15 @@ pub enum CommandError {
     #[error("weight {0} is out of range; 0 to {MAX_WEIGHT} is allowed")]
     Weight(u32),
     /// The command would leave nobody to serve, and was not forced.
-    #[error("{0} is the last eligible backend of its pool; clients would get 503")]
-    LastEligible(BackendId),
+    #[error("{backend} is the last eligible backend of {of}, with {in_flight} in flight; clients would get 503")]
+    LastEligible {
+        /// Which.
+        backend: BackendId,
+        /// Backends of its pool.
+        of: usize,
+        /// Requests in flight at it.
+        in_flight: u32,
+    },
     /// Nothing to undo or redo.
     #[error("nothing to {0}")]
     Nothing(&'static str),

@@ -57,6 +57,7 @@ use crate::clock;
 use crate::command::{Applied, Command, Terms};
 use crate::event::{Event, EventBus, Severity, Stamped};
 use crate::plan::Plan;
+use crate::running::Follow;
 use crate::shutdown::Shutdown;
 
 /// What the command line says about the dashboard.
@@ -111,8 +112,15 @@ pub struct Home {
     pub bus: EventBus,
     /// How keys stop evenkeel.
     pub shutdown: Shutdown,
-    /// Milliseconds that requests may take to finish then.
-    pub grace: Millis,
+    /// What it runs: how long requests may take to finish then.
+    pub running: Follow,
+}
+
+impl Home {
+    /// Milliseconds that requests may take to finish.
+    fn grace(&self) -> Millis {
+        self.running.borrow().config.shutdown_grace.as_millis() as Millis
+    }
 }
 
 /// What a key asks an instance for.
@@ -145,7 +153,7 @@ pub fn run(options: Options, door: Door) -> Exit {
     let theme = Theme::resolve(&options.looks, |name| std::env::var(name).ok());
     let mut state = State { read_only: options.read_only, zone: TimeZone::system(), ..State::default() };
     match &door.home {
-        Some(home) => state.grace = home.grace,
+        Some(home) => state.grace = home.grace(),
         None => state.fleet = Fleet::attached(door.instances.iter().map(|instance| instance.name.clone()), clock::now()),
     }
     let bus = door.home.as_ref().map(|home| home.bus.clone()).unwrap_or_default();

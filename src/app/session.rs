@@ -199,7 +199,7 @@ impl Session {
     fn open_dashboard(&mut self, events: Receiver<Arc<Stamped>>, options: &Options) -> io::Result<()> {
         let door = Door {
             instances: vec![here(&self.control, self.running.clone(), events)],
-            home: Some(Home { bus: self.bus.clone(), shutdown: self.shutdown.clone(), grace: self.grace() }),
+            home: Some(Home { bus: self.bus.clone(), shutdown: self.shutdown.clone(), running: self.running.clone() }),
             runtime: Handle::current(),
             finished: self.finished.clone(),
         };

@@ -314,7 +314,8 @@ fn check_reason(terms: &Terms) -> Result<(), CommandError> {
 /// Refuses to take out the last backend that can serve.
 fn guard_last(pool: &Pool, backend: &Backend) -> Result<(), CommandError> {
     if backend.eligibility().is_eligible() && announce::eligible(pool) == 1 {
-        return Err(CommandError::LastEligible(backend.spec.id.clone()));
+        let (of, in_flight) = (pool.backends().len(), backend.live.in_flight());
+        return Err(CommandError::LastEligible { backend: backend.spec.id.clone(), of, in_flight });
     }
     Ok(())
 }

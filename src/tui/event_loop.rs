@@ -13,7 +13,7 @@ use super::state::State;
 use super::terminal::{self, Screen};
 use super::theme::Theme;
 use super::update::{Effect, Exit, Msg, update};
-use super::{Door, Home, bridge, copy, view};
+use super::{Door, bridge, copy, view};
 use crate::balance::Millis;
 use crate::clock;
 use crate::event::Event;
@@ -81,6 +81,8 @@ impl<'a> EventLoop<'a> {
 
     /// Takes in what is new outside: the last snapshot, all events, and whether evenkeel stops.
     fn look(&mut self) -> io::Result<Option<Exit>> {
+        // A reload may have changed it.
+        self.door.home.iter().for_each(|home| self.state.grace = home.grace());
         let mut news = Vec::new();
         let mut events = Vec::new();
         for (from, instance) in self.door.instances.iter_mut().enumerate() {
@@ -147,10 +149,10 @@ impl<'a> EventLoop<'a> {
                 }
             }
             Effect::Drain(reason) => {
-                if let Some(Home { bus, shutdown, grace }) = home.as_ref().filter(|home| !home.shutdown.is_draining()) {
-                    let (reason, in_flight) = (reason.to_owned(), self.state.in_flight());
-                    bus.publish(Event::ShutdownBegan { reason, grace_ms: *grace, in_flight });
-                    shutdown.begin(*grace);
+                if let Some(home) = home.as_ref().filter(|home| !home.shutdown.is_draining()) {
+                    let (reason, grace_ms, in_flight) = (reason.to_owned(), home.grace(), self.state.in_flight());
+                    home.bus.publish(Event::ShutdownBegan { reason, grace_ms, in_flight });
+                    home.shutdown.begin(grace_ms);
                 }
             }
             Effect::Cut => home.iter().for_each(|home| home.shutdown.cut()),

@@ -13,7 +13,7 @@ use crate::telemetry::line::Escaped;
 pub(super) async fn run(desk: &Desk, file: Option<&Path>) -> Result<(), Failure> {
     let text = file.map(target::read).transpose().map_err(Failure::Usage)?;
     let json = match desk.call(&Call::plan(text)).await {
-        Err(error) => return Err(problems(&error).map_or_else(|| error.into(), Failure::Invalid)),
+        Err(error) => return Err(problems(&error, file).map_or_else(|| error.into(), Failure::Invalid)),
         Ok(json) => json,
     };
     if desk.json {
@@ -24,8 +24,11 @@ pub(super) async fn run(desk: &Desk, file: Option<&Path>) -> Result<(), Failure>
     Ok(())
 }
 
-/// What is wrong with a config, line by line, where that is why there is no plan.
-fn problems(error: &Error) -> Option<Vec<String>> {
+/// What the instance calls a config that it was sent.
+const SENT: &str = "config";
+
+/// What is wrong with a config, line by line, where that is why there is no plan. A file that was sent gets its name back.
+fn problems(error: &Error, file: Option<&Path>) -> Option<Vec<String>> {
     #[derive(Deserialize)]
     struct Answer {
         error: Reason,
@@ -36,5 +39,9 @@ fn problems(error: &Error) -> Option<Vec<String>> {
     }
     let Error::Refused { json, .. } = error else { return None };
     let Answer { error } = serde_json::from_str(json).ok()?;
-    Some(error.problems.iter().map(|line| Escaped(line).to_string()).collect())
+    let named = |line: &String| {
+        let place = file.and_then(|file| Some(format!("{}{}", file.display(), line.strip_prefix(SENT)?)));
+        Escaped(place.as_ref().unwrap_or(line)).to_string()
+    };
+    Some(error.problems.iter().map(named).collect())
 }

@@ -130,6 +130,15 @@ fn instances_that_differ_are_flagged_and_can_be_looked_at_alone() {
 }
 
 #[test]
+fn a_reload_is_looked_at_first_at_every_instance() {
+    let mut fleet = Fleet::of(2);
+    fleet.pty.keys("R");
+    fleet.pty.wait_until("two plans", |screen| screen.contents().matches("nothing would change").count() == 2);
+    fleet.pty.keys("\r");
+    fleet.pty.wait_for("2 of 2: nothing has changed");
+}
+
+#[test]
 fn old_figures_are_told_to_be_old_and_nothing_can_be_changed() {
     let mut fleet = Fleet::of(1);
     drop(fleet.keels.pop());

@@ -1,6 +1,7 @@
 //! The verbs on a running instance: what they print, what they change, and the code they end with.
 
 mod complete;
+mod config;
 mod rolling;
 mod wait;
 

@@ -77,7 +77,7 @@ impl Refused {
             CommandError::NoPool(_) => (StatusCode::NOT_FOUND, "no_pool"),
             CommandError::NoBackend(_) => (StatusCode::NOT_FOUND, "no_backend"),
             CommandError::Weight(_) | CommandError::Terms(_) => (StatusCode::BAD_REQUEST, "bad_request"),
-            CommandError::LastEligible(_) => (StatusCode::CONFLICT, "last_eligible"),
+            CommandError::LastEligible { .. } => (StatusCode::CONFLICT, "last_eligible"),
             CommandError::Nothing("redo") => (StatusCode::CONFLICT, "nothing_to_redo"),
             CommandError::Nothing(_) => (StatusCode::CONFLICT, "nothing_to_undo"),
             CommandError::MovedOn { .. } => (StatusCode::CONFLICT, "moved_on"),

@@ -69,6 +69,10 @@ fn wish(by: &Origin, force: bool) -> Wish<'_> {
     Wish { by, terms: &TERMS, force }
 }
 
+fn last_eligible(backend: &str) -> CommandError {
+    CommandError::LastEligible { backend: BackendId::new("web", backend), of: 2, in_flight: 0 }
+}
+
 fn mode(backend: &str, mode: Mode) -> Command {
     Command::SetMode { backend: BackendId::new("web", backend), mode, cut: false, then_down: None }
 }
@@ -135,10 +139,7 @@ fn the_last_eligible_backend_stays_unless_forced() {
     let mut room = Room::new();
     room.ask(&Dashboard, &mode("a", Mode::Drain));
     for command in [mode("b", Mode::Drain), mode("b", Mode::Down), weight("b", 0)] {
-        assert_eq!(
-            room.desk.obey(&command, wish(&Dashboard, false)),
-            Err(CommandError::LastEligible(BackendId::new("web", "b")))
-        );
+        assert_eq!(room.desk.obey(&command, wish(&Dashboard, false)), Err(last_eligible("b")));
     }
     assert_eq!(room.ask(&Dashboard, &mode("a", Mode::Down)).0, "web/a drain -> down", "it does not serve anyway");
     let (answer, events) = room.told(&mode("b", Mode::Down), &Dashboard, true);
@@ -147,7 +148,7 @@ fn the_last_eligible_backend_stays_unless_forced() {
     room.ask(&Dashboard, &mode("a", Mode::Up));
     room.ask(&Dashboard, &mode("b", Mode::Up));
     room.ask(&Dashboard, &mode("b", Mode::Down));
-    assert_eq!(room.ask(&Demo, &mode("a", Mode::Drain)).0, CommandError::LastEligible(BackendId::new("web", "a")).to_string());
+    assert_eq!(room.ask(&Demo, &mode("a", Mode::Drain)).0, last_eligible("a").to_string());
 }
 
 #[test]
@@ -156,7 +157,7 @@ fn an_undo_is_guarded_like_any_command() {
     room.ask(&Dashboard, &mode("a", Mode::Drain));
     room.ask(&Dashboard, &mode("a", Mode::Up));
     room.ask(&Demo, &mode("b", Mode::Down));
-    let refused = CommandError::LastEligible(BackendId::new("web", "a"));
+    let refused = last_eligible("a");
     assert_eq!(room.desk.obey(&Command::Undo, wish(&Dashboard, false)), Err(refused.clone()));
     assert_eq!(room.desk.obey(&Command::Undo, wish(&Dashboard, false)), Err(refused), "and not forgotten");
     assert_eq!(room.desk.obey(&Command::Undo, wish(&Dashboard, true)), Ok("web/a up -> drain".into()));
@@ -314,7 +315,7 @@ fn an_end_that_would_leave_nobody_is_refused() {
     on_terms(&mut room, &alice(), &weight("a", 5), &terms(60_000, "only for now"));
     room.events();
     room.desk.tick(u64::MAX);
-    let why = "web/a is the last eligible backend of its pool; clients would get 503; it stays 5";
+    let why = "web/a is the last eligible backend of 1, with 0 in flight; clients would get 503; it stays 5";
     assert_eq!(room.events(), [format!("refused to expiry: web/a weight 0 (only for now): {why}")]);
     assert_eq!(room.backend(0).live.weight(), 5);
     room.desk.tick(u64::MAX);

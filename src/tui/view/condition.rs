@@ -100,6 +100,24 @@ fn short(streak: u32) -> String {
     if streak < 10_000 { streak.to_string() } else { format!("{}k", streak / 1_000) }
 }
 
+/// How a drain comes along, for the details: `oldest request 0:12, empty in about 0:04, down in 0:42 at the latest, what runs then
+/// is cut`. Empty when nothing drains.
+pub(crate) fn drain(backend: &BackendView, now_unix_ms: u64) -> String {
+    let Some(drain) = backend.drain.filter(|_| backend.mode != Mode::Up) else { return String::new() };
+    let busy = backend.in_flight > 0;
+    let deadline = drain.deadline_unix_ms.map(|at| clock(at.saturating_sub(now_unix_ms)));
+    let parts = [
+        backend.oldest_ms.filter(|_| busy).map(|ms| format!("oldest request {}", clock(ms))),
+        drain.eta_ms.filter(|_| busy).map(|ms| format!("empty in about {}", clock(ms))),
+        drain.then_down.then(|| match deadline {
+            Some(left) => format!("down in {left} at the latest"),
+            None => "down when it is empty".to_owned(),
+        }),
+        drain.cut.then(|| "what runs then is cut".to_owned()),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 /// The whole truth in a sentence, for the details.
 pub(crate) fn sentence(backend: &BackendView) -> String {
     match backend.eligibility {
@@ -137,5 +155,39 @@ pub(crate) fn health(backend: &BackendView) -> String {
             let (of, word) = if passed { (rise, "passed") } else { (fall, "failed") };
             format!("unknown, {streak} of {of} checks {word}")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::balance::snapshot::DrainView;
+    use crate::tui::fixture;
+
+    #[test]
+    fn how_a_drain_comes_along() {
+        let mut backend = fixture::state(1).live.pools[0].backends[0].clone();
+        assert_eq!(drain(&backend, 1_000), "");
+        fixture::set_mode(&mut backend, Mode::Drain);
+        let view = DrainView {
+            since_unix_ms: 0,
+            began_with: 9,
+            eta_ms: Some(4_000),
+            then_down: false,
+            deadline_unix_ms: None,
+            cut: false,
+        };
+        backend.drain = Some(view);
+        backend.oldest_ms = Some(12_000);
+        assert_eq!(drain(&backend, 1_000), "", "there is nothing to wait for");
+        backend.in_flight = 3;
+        assert_eq!(drain(&backend, 1_000), "oldest request 0:12, empty in about 0:04");
+        backend.drain = Some(DrainView { eta_ms: None, then_down: true, ..view });
+        assert_eq!(drain(&backend, 1_000), "oldest request 0:12, down when it is empty");
+        backend.drain = Some(DrainView { then_down: true, deadline_unix_ms: Some(43_000), cut: true, ..view });
+        assert_eq!(
+            drain(&backend, 1_000),
+            "oldest request 0:12, empty in about 0:04, down in 0:42 at the latest, what runs then is cut"
+        );
     }
 }

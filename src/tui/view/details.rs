@@ -80,16 +80,21 @@ impl Page<'_> {
         let cap = backend.max_in_flight.map(|most| format!("of at most {most}")).unwrap_or_default();
         let plural = if backend.requests_total == 1 { "" } else { "s" };
         let since_start = format!("{} request{plural} since the start", count(backend.requests_total));
-        vec![
+        let drain = condition::drain(backend, state.shown().at_unix_ms);
+        let drain = (!drain.is_empty()).then(|| self.field("drain", &drain, ""));
+        let head = vec![
             Line::from(vec![Span::styled(format!(" {glyph} "), style), Span::styled(sentence, style)]),
             Line::default(),
             self.field("address", &backend.url, ""),
             self.field("mode", &modes(backend, state, self.theme), &mode),
+        ];
+        let rest = [
             self.field("health", &condition::health(backend), ""),
             self.field("weight", &backend.weight.to_string(), &weight),
             self.field("in flight", &count(backend.in_flight.into()), &cap),
             self.field("r/s", &rate(backend.rps), &since_start),
-        ]
+        ];
+        head.into_iter().chain(drain).chain(rest).collect()
     }
 
     /// How it is at each instance, where there are several.
