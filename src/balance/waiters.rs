@@ -95,7 +95,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// At the end of the line. Called at once, unless there is a call under way that may come to it.
+    /// At the end of the line. Room that has come since it was looked for is the first one's, who is called unless a call is
+    /// under way already; in an empty line that is this one.
     pub fn take(waiters: &Arc<Waiters>) -> Self {
         waiters.count.fetch_add(1, SeqCst);
         // A picker looks for a newer rotation with a plain load, which must not be done before we are seen to wait.
@@ -103,9 +104,11 @@ impl Place {
         let mut line = waiters.line();
         line.next_id += 1;
         let id = line.next_id;
-        let call = if line.entries.iter().all(|e| e.call == Call::None) { Call::Made } else { Call::None };
-        line.entries.push_back(Entry { id, call, waker: None });
+        let is_quiet = line.entries.iter().all(|e| e.call == Call::None);
+        line.entries.push_back(Entry { id, call: Call::None, waker: None });
+        let waker = if is_quiet { line.call(0) } else { None };
         drop(line);
+        waker.into_iter().for_each(Waker::wake);
         Self { waiters: waiters.clone(), id }
     }
 
@@ -161,12 +164,12 @@ mod tests {
     /// A line of so many, each of whom has tried in vain.
     fn line<const N: usize>() -> (Arc<Waiters>, [Place; N]) {
         let waiters = Arc::default();
-        let places = [(); N].map(|()| {
-            let mut place = Place::take(&waiters);
-            assert!(is_called(&mut place) && !is_called(&mut place));
-            place
-        });
-        (waiters, places)
+        let mut places = Vec::new();
+        for _ in 0..N {
+            places.push(Place::take(&waiters));
+            assert!(is_called(&mut places[0]) && !places.iter_mut().any(is_called));
+        }
+        (waiters, places.try_into().unwrap())
     }
 
     #[test]
@@ -182,6 +185,9 @@ mod tests {
     #[test]
     fn room_between_the_pick_and_the_place_is_tried_for() {
         assert!(is_called(&mut Place::take(&Arc::default())));
+        let (waiters, [mut first]) = line();
+        let mut late = Place::take(&waiters);
+        assert!(!is_called(&mut late) && is_called(&mut first), "who came first takes it");
     }
 
     #[test]
@@ -226,7 +232,12 @@ mod tests {
         assert!(!is_called(&mut a) && is_called(&mut b));
         b.decline();
         assert!(!is_called(&mut a) && !is_called(&mut b), "all have been asked");
-        assert!(is_called(&mut Place::take(&waiters)), "it may be for this one");
+        let mut late = Place::take(&waiters);
+        for place in [&mut a, &mut b] {
+            assert!(is_called(place));
+            place.decline();
+        }
+        assert!(is_called(&mut late), "it may be for this one");
     }
 
     #[test]
