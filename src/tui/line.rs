@@ -75,7 +75,7 @@ fn action(word: &str, words: &[&str]) -> Result<Action, String> {
         "overrides" => Action::Overrides,
         "log" => Action::Log,
         "help" => Action::Help,
-        "quit" => Action::Quit,
+        "quit" | "exit" => Action::Quit,
         _ => return Err(format!("there is no command {word}; {}", near(word, VERBS.iter().map(|verb| verb.word)))),
     };
     words.first().map_or(Ok(action), |extra| Err(format!("{word} takes nothing more: {extra}")))

@@ -100,6 +100,12 @@ fn next_words(state: &State, before: &str) -> Vec<String> {
     }
 }
 
+/// Whether a text says what was typed, from the beginning of a word on.
+fn says(text: &str, typed: &str) -> bool {
+    let (text, typed) = (text.to_lowercase(), typed.to_lowercase());
+    text.match_indices(&typed).any(|(at, _)| at == 0 || !text.as_bytes()[at - 1].is_ascii_alphanumeric())
+}
+
 /// Whether the characters typed occur in a text in their order, from the beginning of a word on.
 fn is_like(text: &str, typed: &str) -> bool {
     let (text, typed) = (text.to_lowercase(), typed.to_lowercase());
@@ -164,8 +170,12 @@ fn enter(state: &mut State, typed: &str, chosen: Option<Proposal>) -> Vec<Effect
     let parsed = match line::parse(&typed, state) {
         Ok(parsed) => parsed,
         Err(problem) => {
-            // A word that is no verb may be the beginning of what an action does.
-            if let Some(Proposal { leads_to: LeadsTo::Action(action), .. }) = proposals(state, &typed).first() {
+            // What is no verb may be a part of what an action does, if that says so letter by letter and does not end the
+            // program: nobody has chosen it.
+            if let Some(Proposal { leads_to: LeadsTo::Action(action), text, .. }) = proposals(state, &typed).first()
+                && says(text, &typed)
+                && *action != Action::Interrupt
+            {
                 return perform(state, *action);
             }
             state.say(Severity::Warning, problem);
@@ -258,8 +268,10 @@ mod tests {
         let mut state = fixture::state(5);
         press(&mut state, ": f r e e z Enter");
         assert!(state.frozen.is_some());
-        press(&mut state, ": q u i t");
-        assert_eq!(press(&mut state, "Enter"), [Effect::Drain("quit"), Effect::Leave(crate::tui::Exit::Quit)]);
+        for word in [": q u i t", ": e x i t"] {
+            press(&mut state, word);
+            assert_eq!(press(&mut state, "Enter"), [Effect::Drain("quit"), Effect::Leave(crate::tui::Exit::Quit)]);
+        }
     }
 
     #[test]
@@ -276,6 +288,23 @@ mod tests {
         type_text(&mut state, "drain web/api-3");
         assert_eq!(press(&mut state, "Enter"), []);
         assert!(state.toast.unwrap().text.contains("--read-only"));
+    }
+
+    #[test]
+    fn a_mistyped_verb_does_nothing_else() {
+        for (typed, said) in [
+            ("drian", "there is no command drian; did you mean drain?"),
+            ("status", "there is no command status; "),
+            ("again", "there is no command again; "),
+        ] {
+            let mut state = fixture::state(5);
+            press(&mut state, ":");
+            type_text(&mut state, typed);
+            assert_eq!(press(&mut state, "Enter"), []);
+            let toast = state.toast.as_ref().map(|toast| toast.text.as_str());
+            assert!(toast.is_some_and(|toast| toast.starts_with(said)), "{typed}: {toast:?}");
+            assert_eq!(line(&state), typed);
+        }
     }
 
     #[test]
