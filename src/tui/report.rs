@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::fleet::Fleet;
 use super::safe::{display_safe, fit};
 use super::state::State;
-use crate::balance::snapshot::{PoolView, Snapshot};
+use crate::balance::snapshot::{BackendView, PoolView, Snapshot};
 use crate::event::Severity;
 
 /// Backends told per pool.
@@ -29,7 +30,7 @@ pub(super) fn report(state: &State) -> String {
     let own: u64 = live.pools.iter().flat_map(|pool| &pool.own_answers).chain(&live.own_answers).map(|(_, n)| n).sum();
     line(&mut text, &format!("evenkeel {}, up {}: {requests} requests, {own} answered by itself", live.version, duration(live)));
     for pool in &live.pools {
-        tell_pool(&mut text, pool);
+        tell_pool(&mut text, pool, state);
     }
     let actions: Vec<_> = state.events.iter().filter(|event| event.event.severity() == Severity::Operator).collect();
     if actions.len() > ACTIONS {
@@ -38,7 +39,8 @@ pub(super) fn report(state: &State) -> String {
         line(&mut text, "operator:");
     }
     for action in actions.iter().skip(actions.len().saturating_sub(ACTIONS)) {
-        line(&mut text, &format!("  {} {}", time_of_day(action.at_unix_ms, &state.zone), action.event));
+        let instance = if state.is_merged() { format!(" {}", Fleet::tag(action.from)) } else { String::new() };
+        line(&mut text, &format!("  {}{instance} {}", time_of_day(action.at_unix_ms, &state.zone), action.event));
     }
     if state.dropped > 0 {
         line(&mut text, &format!("{} events were lost on the way to the dashboard", state.dropped));
@@ -46,7 +48,13 @@ pub(super) fn report(state: &State) -> String {
     text
 }
 
-fn tell_pool(text: &mut String, pool: &PoolView) {
+/// What is wanted of a backend; where the instances differ, each of it.
+fn mode(backend: &BackendView, state: &State) -> String {
+    let modes = state.odds.modes.get(&backend.id);
+    modes.map_or_else(|| backend.mode.to_string(), |modes| modes.iter().map(|mode| mode.word()).collect::<Vec<_>>().join("/"))
+}
+
+fn tell_pool(text: &mut String, pool: &PoolView, state: &State) {
     let all = requests(pool);
     line(text, &format!("pool {}, {}; latency over the last 15 minutes", pool.name, pool.strategy));
     let columns = ["MODE", "HEALTH", "REQUESTS", "SHARE%", "FAILED", "P50 ms", "P99 ms"];
@@ -56,7 +64,7 @@ fn tell_pool(text: &mut String, pool: &PoolView) {
         let window = &backend.windows[2];
         let failed: u64 = backend.failures.iter().map(|(_, n)| n).sum();
         let cells = [
-            backend.mode.to_string(),
+            mode(backend, state),
             backend.health.to_string(),
             backend.requests_total.to_string(),
             format!("{share:.1}"),
@@ -108,6 +116,7 @@ fn time_of_day(at_unix_ms: u64, zone: &TimeZone) -> String {
 mod tests {
     use super::*;
     use crate::balance::backend::{BackendId, Mode};
+    use crate::balance::strategy::StrategyKind;
     use crate::command::Origin;
     use crate::event::{Event, Stamped};
     use crate::tui::fixture;
@@ -156,6 +165,25 @@ pool web, least_connections; latency over the last 15 minutes
             "{report}"
         );
         assert!(report.ends_with("7 in flight\n4 events were lost on the way to the dashboard\n"), "{report}");
+    }
+
+    #[test]
+    fn several_instances_are_told_apart() {
+        let mut state = fixture::attached(2, 2);
+        fixture::change_at(&mut state, 1, |live| fixture::set_mode(&mut live.pools[0].backends[0], Mode::Drain));
+        let by = Origin::Dashboard;
+        let event = Event::StrategyChanged {
+            pool: "web".into(),
+            from: StrategyKind::Random,
+            to: StrategyKind::IpHash,
+            by,
+            reason: None,
+            for_ms: None,
+        };
+        state.events.push(1, &Stamped { seq: 1, at_unix_ms: 1000, event });
+        let report = report(&state);
+        assert!(report.contains("  api-1                up/drain healthy "), "{report}");
+        assert!(report.contains("\n  00:00:01 #2 web strategy random -> ip_hash"), "{report}");
     }
 
     #[test]
