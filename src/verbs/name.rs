@@ -25,6 +25,10 @@ pub(super) fn only(snapshot: &Snapshot, name: &str) -> Result<BackendId, String>
     match found[..] {
         [id] => Ok(id.clone()),
         [] => {
+            if let Some(pool) = snapshot.pools.iter().find(|pool| *pool.name == *name) {
+                let all: Vec<_> = pool.backends.iter().map(|backend| backend.id.to_string()).collect();
+                return Err(format!("{name} is a pool; name one of its backends: {}", Escaped(&all.join(", "))));
+            }
             let pools = snapshot.pools.iter().map(|pool| (&*pool.name, pool.name.to_string()));
             let names = pools.chain(ids().map(|id| (&*id.backend, id.to_string())));
             Err(format!("nothing is called {}{}", Escaped(name), did_you_mean(name, names)))

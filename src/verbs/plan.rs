@@ -12,6 +12,13 @@ use crate::telemetry::line::Escaped;
 /// Shows what this file would change, or else the instance's own as it is now.
 pub(super) async fn run(desk: &Desk, file: Option<&Path>) -> Result<(), Failure> {
     let text = file.map(target::read).transpose().map_err(Failure::Usage)?;
+    if let (Some(file), Some("")) = (file, text.as_deref().map(str::trim)) {
+        // Sent, it would stand for the instance's own.
+        return Err(Failure::Invalid(vec![format!(
+            "{}  the file is empty; write at least pools:",
+            Escaped(&file.to_string_lossy())
+        )]));
+    }
     let json = match desk.call(&Call::plan(text)).await {
         Err(error) => return Err(problems(&error, file).map_or_else(|| error.into(), Failure::Invalid)),
         Ok(json) => json,

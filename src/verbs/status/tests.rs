@@ -104,4 +104,5 @@ fn a_backend_without_its_pool_must_be_the_only_one() {
     assert_eq!(only(&snapshot, "api-1").unwrap_err(), "there are several backends api-1; name one: web/api-1, shop/api-1");
     assert_eq!(only(&snapshot, "api2").unwrap_err(), "nothing is called api2; did you mean web/api-2?");
     assert_eq!(only(&snapshot, "zzz").unwrap_err(), "nothing is called zzz");
+    assert_eq!(only(&snapshot, "web").unwrap_err(), "web is a pool; name one of its backends: web/api-1, web/api-2");
 }

@@ -40,6 +40,8 @@ fn a_plan_of_another_file_is_of_that_file() {
     let broken = verb(&keel, &["plan", "-c", file]);
     assert_eq!((broken.code, broken.stdout.as_str(), broken.stderr.lines().count()), (Some(2), "", 2), "{}", broken.stderr);
     assert!(broken.stderr.lines().all(|line| line.starts_with(&format!("{file}:"))), "{}", broken.stderr);
+    fs::write(&path, "\n").unwrap();
+    assert_refused(&verb(&keel, &["plan", "-c", file]), 2, &[file, "the file is empty"]);
     assert_refused(&verb(&keel, &["plan", "-c", "/nowhere/new.yaml"]), 2, &["/nowhere/new.yaml"]);
 }
 
