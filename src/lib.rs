@@ -15,7 +15,7 @@
 //! | layer | rooms | must not know |
 //! |---|---|---|
 //! | 0 | [`balance`] | tokio, hyper, ratatui, any clock |
-//! | 1 | [`config`], [`event`], [`command`], [`shutdown`], [`clock`], [`inherited`], [`secret`], [`shortage`], [`tally`], [`listener`], [`running`], [`plan`], [`route`], [`explain`] | hyper, ratatui |
+//! | 1 | [`config`], [`event`], [`command`], [`shutdown`], [`clock`], [`inherited`], [`secret`], [`system_error`], [`tally`], [`listener`], [`running`], [`plan`], [`route`], [`explain`] | hyper, ratatui |
 //! | 2 | [`telemetry`], [`client`] | ratatui |
 //! | 3 | [`proxy`] and [`control`], strangers to each other | tui |
 //! | 4 | [`tui`] | hyper, proxy, control |
@@ -34,8 +34,8 @@ pub mod plan;
 pub mod route;
 pub mod running;
 pub mod secret;
-pub mod shortage;
 pub mod shutdown;
+pub mod system_error;
 pub mod tally;
 
 pub mod client;

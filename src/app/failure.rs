@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::config::Problem;
+use crate::system_error::in_words;
 use crate::verbs;
 
 /// Exit code: failed at run time.
@@ -39,12 +40,12 @@ impl Failure {
 
     /// The system said no to something.
     pub(super) fn io(what: impl Display, error: &io::Error) -> Self {
-        Self::new(format_args!("{what}: {}", words(error)))
+        Self::new(format_args!("{what}: {}", in_words(error)))
     }
 
     /// An address cannot be listened on.
     pub(super) fn listen(address: impl Display, error: &io::Error) -> Self {
-        Self::new(format_args!("cannot listen on {address}: {}{}", words(error), advice(error.kind())))
+        Self::new(format_args!("cannot listen on {address}: {}{}", in_words(error), advice(error.kind())))
     }
 
     /// A config that is not valid; each problem has a line of its own.
@@ -73,14 +74,6 @@ impl From<verbs::Failure> for Failure {
         };
         Self { lines: vec![format!("evenkeel: {line}")], code }
     }
-}
-
-/// The system's reason as a part of a sentence.
-fn words(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(chars).collect()
 }
 
 /// The usual way out when an address cannot be listened on.

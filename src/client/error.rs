@@ -8,6 +8,8 @@ use serde::Deserialize;
 
 use super::address::Address;
 
+use crate::system_error::in_words;
+
 /// See the module.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -96,12 +98,4 @@ impl Error {
     pub fn code(&self) -> Option<&str> {
         if let Self::Refused { code, .. } = self { Some(code) } else { None }
     }
-}
-
-/// The system's reason as a part of a sentence, without its number.
-fn in_words(error: &io::Error) -> String {
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(chars).collect()
 }

@@ -36,7 +36,7 @@ use crate::balance::pool::{NoPick, PickInput};
 use crate::balance::strategy::StrategyKind;
 use crate::clock;
 use crate::route;
-use crate::shortage::is_shortage;
+use crate::system_error::is_shortage;
 use crate::tally::Cause;
 use crate::telemetry::access_log::Line;
 

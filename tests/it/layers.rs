@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 6] = [
         "route",
         "running",
         "secret",
-        "shortage",
+        "system_error",
         "shutdown",
         "tally",
     ],

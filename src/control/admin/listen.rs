@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::config::AdminListen;
 use crate::inherited::Inherited;
+use crate::system_error::in_words;
 
 const BACKLOG: i32 = 128;
 
@@ -27,7 +28,7 @@ pub struct BindError {
 
 impl BindError {
     fn new(address: String, error: &io::Error) -> Self {
-        Self { address, reason: in_words(error) }
+        Self { address, reason: advice(error) }
     }
 }
 
@@ -170,15 +171,12 @@ fn remove_stale(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The system's reason as a part of a sentence, without its number.
-fn in_words(error: &io::Error) -> String {
+/// What is wrong, and the usual way out.
+fn advice(error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::AddrInUse {
         return "address already in use; stop what listens there, or choose another address".to_owned();
     }
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or(&text);
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_ascii_lowercase()).into_iter().chain(chars).collect()
+    in_words(error)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout};
 
 use crate::balance::backend::Spec;
 use crate::config::{CheckKind, HealthCheck};
-use crate::shortage::is_shortage;
+use crate::system_error::is_shortage;
 
 /// What is read of an answer after its head, for manners only.
 const LEFTOVER: u64 = 64 * 1024;
