@@ -14,6 +14,20 @@ use crate::clock::for_humans;
 /// Heaviest weight.
 pub const MAX_WEIGHT: u32 = 256;
 
+/// The longest reason, in characters.
+pub const LONGEST_REASON: usize = 200;
+
+/// An operator's words on why, for one line.
+///
+/// # Errors
+/// They do not fit there.
+pub fn reason(text: &str) -> Result<Arc<str>, String> {
+    if text.chars().count() > LONGEST_REASON || text.chars().any(char::is_control) {
+        return Err(format!("a reason is one line of at most {LONGEST_REASON} characters"));
+    }
+    Ok(text.trim().into())
+}
+
 /// Something to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
@@ -175,11 +189,6 @@ pub struct Terms {
     pub for_ms: Option<u64>,
     /// Why, in the operator's words.
     pub reason: Option<Arc<str>>,
-}
-
-impl Terms {
-    /// Longest reason, in bytes.
-    pub const MAX_REASON: usize = 500;
 }
 
 /// A name that nobody has, and the one that was probably meant.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
@@ -169,8 +170,8 @@ pub struct Terms {
     #[arg(long = "for", value_name = "TIME", value_parser = config::span)]
     pub lasting: Option<Duration>,
     /// Why; told wherever the change shows
-    #[arg(long, value_name = "TEXT")]
-    pub reason: Option<String>,
+    #[arg(long, value_name = "TEXT", value_parser = command::reason)]
+    pub reason: Option<Arc<str>>,
     /// Do it even if nobody is left to serve
     #[arg(long)]
     pub force: bool,
@@ -179,10 +180,7 @@ pub struct Terms {
 impl Terms {
     /// As a command has them.
     pub fn for_command(&self) -> command::Terms {
-        command::Terms {
-            for_ms: self.lasting.map(|time| time.as_millis() as u64),
-            reason: self.reason.as_deref().map(Into::into),
-        }
+        command::Terms { for_ms: self.lasting.map(|time| time.as_millis() as u64), reason: self.reason.clone() }
     }
 }
 
@@ -302,6 +300,10 @@ mod tests {
         ] {
             let error = parse(line).map(|verb| format!("{verb:?}")).expect_err(line);
             assert_eq!((error.kind(), error.exit_code()), (kind, 2), "{line}");
+        }
+        for reason in ["two\nlines".to_owned(), "x".repeat(command::LONGEST_REASON + 1)] {
+            let error = Cli::try_parse_from(["evenkeel", "drain", "web/a", "--reason", &reason]).unwrap_err();
+            assert!(error.to_string().contains("a reason is one line of at most 200 characters"), "{error}");
         }
     }
 }

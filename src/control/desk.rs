@@ -29,7 +29,7 @@ use super::reload::Reloader;
 use crate::balance::backend::{Backend, BackendId, Mode};
 use crate::balance::pool::Pool;
 use crate::clock;
-use crate::command::{Applied, Ask, Command, CommandError, MAX_WEIGHT, Origin, Terms, ThenDown, Unknown};
+use crate::command::{self, Applied, Ask, Command, CommandError, MAX_WEIGHT, Origin, Terms, ThenDown, Unknown};
 use crate::event::{Event, EventBus};
 use crate::running::Running;
 
@@ -301,14 +301,7 @@ impl ControlDesk {
 
 /// Refuses reasons that could not be shown as they are: they go onto screens and into logs.
 fn check_reason(terms: &Terms) -> Result<(), CommandError> {
-    let Some(reason) = &terms.reason else { return Ok(()) };
-    if reason.chars().any(char::is_control) {
-        return Err(CommandError::Terms("the reason holds control characters; write one line of text".to_owned()));
-    }
-    if reason.len() > Terms::MAX_REASON {
-        return Err(CommandError::Terms(format!("the reason is too long; {} bytes are allowed", Terms::MAX_REASON)));
-    }
-    Ok(())
+    terms.reason.as_deref().map_or(Ok(()), |reason| command::reason(reason).map(drop).map_err(CommandError::Terms))
 }
 
 /// Refuses to take out the last backend that can serve.

@@ -8,11 +8,8 @@ use utoipa::ToSchema;
 use super::openapi::StrategyWord;
 use crate::balance::backend::Mode;
 use crate::balance::strategy::StrategyKind;
-use crate::command::{MAX_WEIGHT, Terms, ThenDown};
+use crate::command::{self, MAX_WEIGHT, Terms, ThenDown};
 use crate::config::span;
-
-/// Longest reason, in characters.
-pub(super) const LONGEST_REASON: usize = 200;
 
 /// What a backend shall be.
 #[derive(Debug, Deserialize)]
@@ -138,11 +135,7 @@ pub(super) struct Reason(Arc<str>);
 impl<'de> Deserialize<'de> for Reason {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if text.chars().count() > LONGEST_REASON || text.chars().any(char::is_control) {
-            let message = format!("a reason is one line of at most {LONGEST_REASON} characters");
-            return Err(serde::de::Error::custom(message));
-        }
-        Ok(Self(text.trim().into()))
+        command::reason(&text).map(Self).map_err(serde::de::Error::custom)
     }
 }
 

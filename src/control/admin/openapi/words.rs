@@ -6,7 +6,8 @@ use utoipa::openapi::{Object, ObjectBuilder, RefOr, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use crate::balance::strategy::StrategyKind;
-use crate::control::admin::wish::{LONGEST_REASON, Lasting, Reason, StateWish};
+use crate::command::LONGEST_REASON;
+use crate::control::admin::wish::{Lasting, Reason, StateWish};
 
 /// The name of a strategy.
 pub(in crate::control::admin) struct StrategyWord;
