@@ -49,6 +49,9 @@ pub struct Status {
     /// One line per backend for scripts, with tabs between: POOL/BACKEND, mode, health, in flight, address
     #[arg(long, conflicts_with = "json")]
     pub plain: bool,
+    /// What the config would have to say for the weights and strategies that are set by hand to last
+    #[arg(long, conflicts_with_all = ["json", "plain"])]
+    pub yaml: bool,
 }
 
 /// Options of `up`.

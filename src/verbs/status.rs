@@ -7,13 +7,14 @@ use serde_json::Value;
 use super::name::{missing, only};
 use super::{Desk, Failure, say};
 use crate::balance::backend::BackendId;
+use crate::balance::overrides::Overrides;
 use crate::balance::snapshot::{BackendView, Snapshot};
 use crate::cli::Status;
 use crate::client::Call;
 use crate::telemetry::line::Escaped;
 
 /// Shows all of it, or what was named.
-pub(super) async fn run(desk: &Desk, Status { of, plain }: &Status) -> Result<(), Failure> {
+pub(super) async fn run(desk: &Desk, Status { of, plain, yaml }: &Status) -> Result<(), Failure> {
     let json = desk.call(&Call::snapshot()).await?;
     let mut snapshot: Snapshot = desk.client.read(&json)?;
     let address = desk.client.address().to_string();
@@ -26,7 +27,11 @@ pub(super) async fn run(desk: &Desk, Status { of, plain }: &Status) -> Result<()
         snapshot.pools.retain(|pool| *pool.name == *of.pool());
     }
     let only = of.as_ref().and_then(Of::backend);
-    let text = if *plain { plain_lines(&snapshot, only) } else { text::status(&snapshot, only, &address, &desk.zone) };
+    let text = match (plain, yaml) {
+        (true, _) => plain_lines(&snapshot, only),
+        (_, true) => lasting(snapshot, only),
+        _ => text::status(&snapshot, only, &address, &desk.zone),
+    };
     say(text.trim_end());
     Ok(())
 }
@@ -85,6 +90,22 @@ fn plain_lines(snapshot: &Snapshot, only: Option<&BackendId>) -> String {
     };
     let backends = snapshot.pools.iter().flat_map(|pool| &pool.backends);
     backends.filter(|backend| only.is_none_or(|only| *only == backend.id)).map(line).collect()
+}
+
+/// The config in which what is overridden now would stand.
+fn lasting(mut snapshot: Snapshot, only: Option<&BackendId>) -> String {
+    if let Some(only) = only {
+        let is_it = |backend: &BackendView| backend.id == *only;
+        snapshot.pools.iter_mut().for_each(|pool| {
+            pool.backends.retain(is_it);
+            pool.strategy_override = None;
+        });
+    }
+    let yaml = Overrides::of(&snapshot).yaml;
+    if yaml.is_empty() {
+        return "# nothing differs from the config".to_owned();
+    }
+    yaml.lines().map(|line| Escaped(line).to_string() + "\n").collect()
 }
 
 #[cfg(test)]

@@ -106,3 +106,16 @@ fn a_backend_without_its_pool_must_be_the_only_one() {
     assert_eq!(only(&snapshot, "zzz").unwrap_err(), "nothing is called zzz");
     assert_eq!(only(&snapshot, "web").unwrap_err(), "web is a pool; name one of its backends: web/api-1, web/api-2");
 }
+
+#[test]
+fn what_would_have_to_be_written_to_last() {
+    let mut snapshot = sample();
+    snapshot.pools[1].strategy_override = snapshot.pools[0].strategy_override.clone();
+    let whole = lasting(snapshot.clone(), None);
+    assert!(whole.starts_with("pools:\n  - name: \"web\"\n    strategy: peak_ewma\n    backends:\n"), "{whole}");
+    assert!(whole.contains("weight: 5}\n") && whole.contains("# web/api-3 is drain"), "{whole}");
+    assert!(!whole.contains('\u{202e}'), "names are not to be trusted: {whole}");
+    let one = lasting(snapshot.clone(), Some(&BackendId::new("web", "api-2")));
+    assert!(one.contains("weight: 5}") && !one.contains("strategy") && !one.contains("api-3"), "{one}");
+    assert_eq!(lasting(snapshot, Some(&BackendId::new("web", "api-1"))), "# nothing differs from the config");
+}
