@@ -22,7 +22,7 @@ use self::face::Face;
 use self::failure::Failure;
 use self::session::Plan;
 use crate::cli::{Cli, Serve, Verb};
-use crate::config::Loaded;
+use crate::config::{self, Loaded};
 use crate::control::reload::file::Source;
 use crate::demo::Demo;
 use crate::inherited::Inherited;
@@ -65,6 +65,7 @@ fn act(Cli { options, verb }: Cli) -> Result<ExitCode, Failure> {
         Verb::Live(verb) => Ok(verbs::run(verb, &options).map(|()| ExitCode::SUCCESS)?),
         Verb::Completions { shell } => print(|out| verbs::complete::write_script(shell, out)),
         Verb::Man => print(|out| clap_mangen::Man::new(Cli::command()).render(out)),
+        Verb::Schema => print(|out| out.write_all(config::SCHEMA.as_bytes())),
     }
 }
 

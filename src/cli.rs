@@ -93,6 +93,8 @@ pub enum Verb {
     },
     /// Print the manual page
     Man,
+    /// Print the JSON Schema of the config file, for editors
+    Schema,
 }
 
 /// Options of `attach`.

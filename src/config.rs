@@ -35,6 +35,9 @@ pub use self::load::{load, parse, parse_str, read};
 pub use self::token::Token;
 pub use self::value::span;
 
+/// What a file may hold, as a JSON Schema, for editors.
+pub const SCHEMA: &str = include_str!("config/schema.json");
+
 /// A whole configuration.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {

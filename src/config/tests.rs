@@ -1,6 +1,7 @@
 //! Whole files: the sample, the other spelling, and whatever is no config at all. Broken configs are in [`broken`].
 
 mod broken;
+mod schema;
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,6 +14,17 @@ use crate::balance::pool::AllDown;
 use crate::balance::strategy::StrategyKind;
 
 const SAMPLE: &str = include_str!("../../config.yaml");
+
+/// A key that nobody knows in every group of keys.
+const UNKNOWN_KEYS: &str = "
+        x: 1
+        admin: {x: 1}
+        access_log: {x: 1}
+        shutdown: {x: 1}
+        limits: {x: 1}
+        timeouts: {x: 1}
+        pools: [{name: web, x: 1, backends: [{url: 'http://a:1', x: 1}], health_check: {x: 1}, outlier_detection: {x: 1},
+                 retry: {x: 1}, timeouts: {x: 1}, queue: {x: 1}, sticky: {cookie: x, x: 1}}]";
 
 fn config(text: &str) -> Config {
     parse_str(text).unwrap_or_else(|problems| panic!("{text}\n{problems:#?}")).config
@@ -44,16 +56,7 @@ fn the_sample_is_spotless_and_says_the_defaults() {
 
 #[test]
 fn the_sample_shows_every_key() {
-    let unknown = "
-        x: 1
-        admin: {x: 1}
-        access_log: {x: 1}
-        shutdown: {x: 1}
-        limits: {x: 1}
-        timeouts: {x: 1}
-        pools: [{name: web, x: 1, backends: [{url: 'http://a:1', x: 1}], health_check: {x: 1}, outlier_detection: {x: 1},
-                 retry: {x: 1}, timeouts: {x: 1}, queue: {x: 1}, sticky: {cookie: x, x: 1}}]";
-    let problems = problems(unknown);
+    let problems = problems(UNKNOWN_KEYS);
     let schemas: Vec<&str> =
         problems.iter().filter_map(|problem| problem.split_once("allowed: ")).map(|(_, keys)| keys).collect();
     assert_eq!(schemas.len(), 14, "{problems:#?}");

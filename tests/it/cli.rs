@@ -125,6 +125,8 @@ fn help_names_every_command() {
         "events",
         "completions",
         "man",
+        "schema",
+        "attach",
     ] {
         assert!(run_help.stdout.contains(command), "{command} is not in\n{}", run_help.stdout);
         let own = run(&[command, "--help"]);
