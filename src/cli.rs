@@ -28,7 +28,7 @@ const AFTER_HELP: &str = "\
 Without a command, `run` is meant. To look around without a config: evenkeel demo
 
 Signals: SIGINT and SIGTERM finish what is in flight and exit; a second one cuts it. SIGHUP reads the config again.
-Exit codes: 0 done, 1 failed at run time, refused or out of time, 2 wrong usage or invalid config, 130 cut by a second
+Exit codes: 0 done, 1 failed at run time, refused or out of time, 2 wrong usage or invalid config, 130 cut by a second \
 signal or, for a verb on a running instance, interrupted.";
 
 /// What holds for every verb.

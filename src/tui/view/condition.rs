@@ -147,6 +147,8 @@ pub(crate) fn health(backend: &BackendView) -> String {
     match (backend.health, backend.last_check_passed) {
         _ if !backend.checked => "has no checks".to_owned(),
         _ if streak == 0 => "not checked yet".to_owned(),
+        (Verdict::Healthy, true) if streak == 1 => "healthy, the last check passed".to_owned(),
+        (Verdict::Unhealthy, false) if streak == 1 => "unhealthy, the last check failed".to_owned(),
         (Verdict::Healthy, true) => format!("healthy, {streak} checks passed in a row"),
         (Verdict::Healthy, false) => format!("healthy, but {streak} of {fall} checks failed"),
         (Verdict::Unhealthy, false) => format!("unhealthy, {streak} checks failed in a row"),
@@ -189,5 +191,18 @@ mod tests {
             drain(&backend, 1_000),
             "oldest request 0:12, empty in about 0:04, down in 0:42 at the latest, what runs then is cut"
         );
+    }
+
+    #[test]
+    fn a_single_check_is_told_as_one() {
+        let mut backend = fixture::backend("web", "api-1");
+        (backend.streak, backend.checked) = (1, true);
+        for (verdict, passed, told) in [
+            (Verdict::Healthy, true, "healthy, the last check passed"),
+            (Verdict::Unhealthy, false, "unhealthy, the last check failed"),
+        ] {
+            (backend.health, backend.last_check_passed) = (verdict, passed);
+            assert_eq!(health(&backend), told);
+        }
     }
 }

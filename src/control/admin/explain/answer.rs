@@ -143,6 +143,8 @@ fn unhealthy(BackendView { streak, rise, fall, last_check_passed, .. }: &Backend
         format!("unhealthy: {streak} of the {rise} checks have passed that bring it back (rise)")
     } else if streak < fall {
         format!("unhealthy: its last check has failed, {rise} that pass in a row bring it back (rise)")
+    } else if *streak == 1 {
+        "unhealthy: its last check has failed, one is enough (fall)".to_owned()
     } else {
         format!("unhealthy: {streak} checks in a row have failed, {fall} are enough (fall)")
     }
