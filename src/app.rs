@@ -17,12 +17,13 @@ use std::process::ExitCode;
 
 use clap::CommandFactory;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use serde_json::{Value, json};
 
 use self::face::Face;
 use self::failure::Failure;
 use self::session::Plan;
 use crate::cli::{Cli, Serve, Verb};
-use crate::config::{self, Loaded};
+use crate::config::{self, Loaded, Problem};
 use crate::control::reload::file::Source;
 use crate::demo::Demo;
 use crate::inherited::Inherited;
@@ -56,6 +57,7 @@ fn act(Cli { options, verb }: Cli) -> Result<ExitCode, Failure> {
             let inherited = inherited.map_err(|error| Failure::io("cannot use the sockets of the service manager", &error))?;
             session::run(Plan::serve(load()?, inherited, takeover), &options)
         }
+        Verb::Check if options.json => check_json(options.config_file()),
         Verb::Check => check(options.config_file(), &load()?.1),
         Verb::Demo(wishes) => {
             let demo = Demo::start(wishes, random()).map_err(|error| Failure::io("cannot start the demo's backends", &error))?;
@@ -77,6 +79,20 @@ fn check(file: &Path, Loaded { config, warnings }: &Loaded) -> Result<ExitCode, 
         writeln!(out, "{}: ok, {pools}, {backends}", file.display())?;
         warnings.iter().try_for_each(|warning| writeln!(out, "warning: {warning}"))
     })
+}
+
+/// As [`check`], for programs: what is wrong is the answer, too.
+fn check_json(file: &Path) -> Result<ExitCode, Failure> {
+    let checked = config::load(file);
+    let describe = |Problem { line, column, path, message, .. }: &Problem| json!({ "line": line, "column": column, "path": path, "message": message });
+    let list = |problems: &[Problem]| problems.iter().map(describe).collect::<Value>();
+    let (problems, warnings) = match &checked {
+        Ok(loaded) => (list(&[]), list(&loaded.warnings)),
+        Err(problems) => (list(problems), list(&[])),
+    };
+    let ok = checked.is_ok();
+    print(|out| writeln!(out, "{}", json!({ "ok": ok, "problems": problems, "warnings": warnings })))?;
+    Ok(if ok { ExitCode::SUCCESS } else { ExitCode::from(failure::INVALID) })
 }
 
 /// Writes to stdout. Whoever has closed it has read enough.

@@ -237,7 +237,7 @@ pub enum CommandError {
     #[error("nothing to {0}")]
     Nothing(&'static str),
     /// What would be undone has been changed since.
-    #[error("cannot {what}: {subject} has been changed since, by {by}")]
+    #[error("cannot {what}: {subject} has been changed since, by {by}{}", instead(.what, .next.as_deref()))]
     MovedOn {
         /// `undo` or `redo`.
         what: &'static str,
@@ -245,6 +245,8 @@ pub enum CommandError {
         subject: String,
         /// By whom.
         by: Origin,
+        /// What the same command would do now.
+        next: Option<String>,
     },
     /// The config cannot be applied; a line for each reason.
     #[error("nothing has been reloaded: {}", .0.join("; "))]
@@ -252,6 +254,10 @@ pub enum CommandError {
     /// Nobody is there to do it any more.
     #[error("evenkeel is shutting down")]
     Gone,
+}
+
+fn instead(what: &str, next: Option<&str>) -> String {
+    next.map(|next| format!("; the next {what} would be {next}")).unwrap_or_default()
 }
 
 /// What a command did, in words: `web/api-1 up -> drain`.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use http::{HeaderName, Method, Uri};
 
 use crate::balance::strategy::StrategyKind;
 use crate::command::{self, MAX_WEIGHT};
@@ -144,15 +145,31 @@ pub struct Forced {
 #[derive(Args, Clone, Debug)]
 pub struct Explain {
     /// The request's method
+    #[arg(value_parser = method)]
     pub method: String,
     /// Its address, such as `http://example.com/path`
+    #[arg(value_parser = url)]
     pub url: String,
     /// A header field of it; may be given several times
-    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE", value_parser = field)]
     pub headers: Vec<String>,
     /// Its client's address
     #[arg(long, value_name = "IP")]
     pub client: Option<IpAddr>,
+}
+
+fn method(text: &str) -> Result<String, &'static str> {
+    text.parse::<Method>().map(|_| text.to_owned()).map_err(|_| "write a method such as GET")
+}
+
+fn url(text: &str) -> Result<String, &'static str> {
+    let uri = text.parse::<Uri>().ok().filter(|uri| uri.scheme().is_some() && uri.host().is_some());
+    uri.map(|_| text.to_owned()).ok_or("write an address such as http://example.com/path")
+}
+
+fn field(text: &str) -> Result<String, &'static str> {
+    let named = text.split_once(':').is_some_and(|(name, _)| name.parse::<HeaderName>().is_ok());
+    if named { Ok(text.to_owned()) } else { Err("write NAME: VALUE") }
 }
 
 /// Options of `events`.
@@ -298,6 +315,9 @@ mod tests {
             ("evenkeel weight web/a heavy", ErrorKind::ValueValidation),
             ("evenkeel strategy web fair", ErrorKind::ValueValidation),
             ("evenkeel explain GET http://h/ --client me", ErrorKind::ValueValidation),
+            ("evenkeel explain GE(T http://h/", ErrorKind::ValueValidation),
+            ("evenkeel explain GET h/path", ErrorKind::ValueValidation),
+            ("evenkeel explain GET http://h/ -H foo", ErrorKind::ValueValidation),
             ("evenkeel status --plain --json", ErrorKind::ArgumentConflict),
             ("evenkeel status --admin nowhere", ErrorKind::ValueValidation),
         ] {

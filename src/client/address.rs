@@ -59,6 +59,9 @@ impl FromStr for Address {
         if let Some(path) = text.strip_prefix("unix:") {
             return if path.is_empty() { wrong("the path is missing") } else { Ok(Self::Unix(path.into())) };
         }
+        if text.contains("://") {
+            return wrong("this is a URL");
+        }
         let Some((host, port)) = text.rsplit_once(':') else { return wrong("the port is missing") };
         let literal = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
@@ -97,7 +100,7 @@ mod tests {
             ("localhost:http", "no port"),
             ("::1:9900", "brackets"),
             ("[::1:9900", "no host"),
-            ("http://localhost:9900", "no host"),
+            ("http://localhost:9900", "a URL; write host:port"),
             ("a b:1", "no host"),
             ("unix:", "the path is missing"),
         ] {

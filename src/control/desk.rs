@@ -180,7 +180,8 @@ impl ControlDesk {
         if !now.is(&change.from) {
             self.journal.forget(step, wish.by);
             let by = self.changed_by.get(&subject).unwrap_or(wish.by).clone();
-            return Err(CommandError::MovedOn { what: step.word(), subject: subject.to_string(), by });
+            let next = self.journal.next(step, wish.by).map(|change| change.to_string());
+            return Err(CommandError::MovedOn { what: step.word(), subject: subject.to_string(), by, next });
         }
         change.from = now;
         if change.to.mark.is_none() {

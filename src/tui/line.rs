@@ -109,10 +109,7 @@ fn split(line: &str) -> Result<(Vec<&str>, Terms), String> {
 }
 
 fn modes(mode: Mode, words: &[&str], state: &State) -> Result<Vec<Command>, String> {
-    let (words, then_down) = match words {
-        [words @ .., "then" | "--then", "down"] if mode == Mode::Drain => (words, Some(ThenDown::default())),
-        words => (words, None),
-    };
+    let (words, then_down) = if mode == Mode::Drain { end(words)? } else { (words, None) };
     let cut = words.contains(&"--cut");
     if cut && mode != Mode::Down {
         return Err("--cut goes with down only".to_owned());
@@ -120,6 +117,20 @@ fn modes(mode: Mode, words: &[&str], state: &State) -> Result<Vec<Command>, Stri
     let names: Vec<_> = words.iter().filter(|word| **word != "--cut").copied().collect();
     let set = |backend| Command::SetMode { backend, mode, cut, then_down };
     Ok(backends(&names, state)?.into_iter().map(set).collect())
+}
+
+/// The end of a drain, if it has one: `then down`, `then down after 30s`, `then down after 30s --cut`.
+fn end<'a>(words: &'a [&'a str]) -> Result<(&'a [&'a str], Option<ThenDown>), String> {
+    let is_end = |pair: &[&str]| matches!(pair, ["then" | "--then", "down"]);
+    let Some(at) = words.windows(2).position(is_end) else { return Ok((words, None)) };
+    let (span, cut) = match &words[at + 2..] {
+        [] => return Ok((&words[..at], Some(ThenDown::default()))),
+        ["after" | "--after", span] => (span, false),
+        ["after" | "--after", span, "--cut"] => (span, true),
+        _ => return Err("then down may be followed by: after TIME, and --cut for what still runs then".to_owned()),
+    };
+    let after_ms = config::span(span)?.as_millis() as u64;
+    Ok((&words[..at], Some(ThenDown { after_ms: Some(after_ms), cut })))
 }
 
 fn weights(words: &[&str], state: &State) -> Result<Vec<Command>, String> {
@@ -221,6 +232,9 @@ mod tests {
             ("drain web/api-2 static/api-1", "these backends are of several pools; name those of one"),
             ("drain api-2 api-3", "drain web/api-2, drain web/api-3"),
             ("drain api-2 then down because new disk", "drain web/api-2 --then down because new disk"),
+            ("drain api-2 then down --cut", "then down may be followed by: after TIME, and --cut for what still runs then"),
+            ("drain api-2 then down after 30s --cut", "drain web/api-2 --wait 30s --then down --cut"),
+            ("drain then down after 1m for 1h", "drain web/api-1 --wait 1m --then down for 3600000"),
             ("down static/api-2 --cut", "down static/api-2 --cut"),
             ("up api-1 --cut", "--cut goes with down only"),
             ("drain web/api-3 for 1m30s because  a deploy for 17", "drain web/api-3 for 90000 because a deploy for 17"),

@@ -81,6 +81,12 @@ fn next_words(state: &State, before: &str) -> Vec<String> {
     if matches!(rest.last(), Some(&("for" | "--for"))) {
         return own(&["5m", "10m", "30m", "1h"]);
     }
+    match (*verb, rest) {
+        ("drain", [.., "down"]) => return own(&["after", "for", "because"]),
+        ("drain", [.., "after"]) => return own(&["10s", "30s", "1m", "5m"]),
+        ("drain", [.., "after", _]) => return own(&["--cut", "for", "because"]),
+        _ => {}
+    }
     let backends = || state.live.pools.iter().flat_map(|pool| &pool.backends).map(|backend| backend.id.to_string());
     let pools = || state.live.pools.iter().map(|pool| pool.name.to_string());
     let strategies = || StrategyKind::ALL.iter().map(ToString::to_string).chain(["configured".to_owned()]);

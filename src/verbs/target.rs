@@ -31,15 +31,21 @@ pub fn attached(addresses: &[Address], options: &Options) -> Result<Vec<Client>,
 /// A client for each address, once; without any, for the one that the config names.
 fn clients(addresses: &[Address], options: &Options, origin: &Origin) -> Result<Vec<Client>, Failure> {
     let admin = if !addresses.is_empty() && options.token_file.is_some() {
-        Admin::default()
+        None
     } else {
         match of_config(options.config_file(), options.config.is_some()) {
             // Who names the address need not have a config at hand.
-            Err(_) if !addresses.is_empty() => Admin::default(),
+            Err(_) if !addresses.is_empty() => None,
             admin => admin.map_err(Failure::Usage)?,
         }
     };
-    let configured = admin.listen.as_deref().map_or_else(|| Ok(Address::default()), Address::of_listener);
+    let configured = match &admin {
+        None => Ok(Address::default()),
+        Some(Admin { listen: Some(listen), .. }) => Address::of_listener(listen),
+        // Somebody else may answer where an instance of another config would.
+        Some(_) => Err(format!("missing, so nobody answers there; {INSTEAD}")),
+    };
+    let admin = admin.unwrap_or_default();
     let wrong = |error| Failure::Usage(format!("{}: admin.listen: {error}", options.config_file().display()));
     let addresses = if addresses.is_empty() { vec![configured.clone().map_err(wrong)?] } else { addresses.to_vec() };
     let mut clients: Vec<Client> = Vec::new();
@@ -64,19 +70,20 @@ struct Admin {
     token_file: Option<PathBuf>,
 }
 
-/// Reads it from a file, which may be missing unless it was named.
-fn of_config(path: &Path, named: bool) -> Result<Admin, String> {
+const INSTEAD: &str = "--admin ADDR names the instance instead";
+
+/// Reads it from a file; `None` if there is none and none was named.
+fn of_config(path: &Path, named: bool) -> Result<Option<Admin>, String> {
     #[derive(Deserialize)]
     struct Config {
         admin: Option<Admin>,
     }
-    const INSTEAD: &str = "--admin ADDR names the instance instead";
     if !named && !path.exists() {
-        return Ok(Admin::default());
+        return Ok(None);
     }
     let text = read(path).map_err(|error| format!("{error}; {INSTEAD}"))?;
     let config: Result<Config, _> = serde_yaml::from_str(&text);
-    Ok(config.map_err(|error| format!("{}: {error}; {INSTEAD}", path.display()))?.admin.unwrap_or_default())
+    Ok(Some(config.map_err(|error| format!("{}: {error}; {INSTEAD}", path.display()))?.admin.unwrap_or_default()))
 }
 
 /// The text of a config.
@@ -125,14 +132,12 @@ mod tests {
             ("admin: {listen: \"127.0.0.1:9911\"}\npools: nonsense\n", "127.0.0.1:9911"),
             ("admin: {listen: \"unix:/run/ek.sock\"}\n", "unix:/run/ek.sock"),
             ("admin: {listen: \"0.0.0.0:9912\"}\n", "127.0.0.1:9912"),
-            ("admin: null\n", "127.0.0.1:9900"),
-            ("pools: []\n", "127.0.0.1:9900"),
         ] {
             fs::write(&path, yaml).unwrap();
             assert_eq!(target(&["-c", file]), Ok(want.to_owned()), "{yaml}");
             assert_eq!(target(&["-c", file, "--admin", "10.0.0.1:1"]), Ok("10.0.0.1:1".to_owned()));
         }
-        for yaml in ["admin: {listen: nowhere}", "a: [", "admin: 5"] {
+        for yaml in ["admin: {listen: nowhere}", "a: [", "admin: 5", "admin: null", "pools: []"] {
             fs::write(&path, yaml).unwrap();
             let Err(Failure::Usage(said)) = target(&["-c", file]) else { panic!("{yaml}") };
             assert!(said.starts_with(file), "{said}");

@@ -81,6 +81,18 @@ fn check_names_every_problem_by_line() {
 }
 
 #[test]
+fn check_answers_programs_in_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("c.yaml");
+    fs::write(&path, "listen: 127.0.0.1:0\npools: [{name: web, weigth: 1, backends: ['http://127.0.0.1:1']}]\n").unwrap();
+    let broken = run(&["check", "--json", "-c", path.to_str().unwrap()]);
+    let answer: serde_json::Value = serde_json::from_str(&broken.stdout).unwrap();
+    assert_eq!((broken.code, &answer["ok"], &answer["problems"][0]["line"]), (Some(2), &false.into(), &2.into()), "{answer}");
+    let good = run(&["check", "--json", "-c", concat!(env!("CARGO_MANIFEST_DIR"), "/config.yaml")]);
+    assert_eq!((good.code, good.stdout.trim()), (Some(0), r#"{"ok":true,"problems":[],"warnings":[]}"#));
+}
+
+#[test]
 fn the_sample_config_is_good() {
     let run = run(&["check", "-c", concat!(env!("CARGO_MANIFEST_DIR"), "/config.yaml")]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);

@@ -188,7 +188,12 @@ fn what_somebody_else_has_changed_since_is_left_alone() {
             (Dashboard, weight("a", 5), "web/a weight 1 -> 5", &["web/a weight 1 -> 5 by dashboard"]),
             (Dashboard, weight("b", 4), "web/b weight 1 -> 4", &["web/b weight 1 -> 4 by dashboard"]),
             (Demo, weight("b", 2), "web/b weight 4 -> 2", &["web/b weight 4 -> 2 by demo"]),
-            (Dashboard, Command::Undo, "cannot undo: the weight of web/b has been changed since, by demo", &[]),
+            (
+                Dashboard,
+                Command::Undo,
+                "cannot undo: the weight of web/b has been changed since, by demo; the next undo would be web/a weight 5 -> 1",
+                &[],
+            ),
             (Dashboard, Command::Undo, "web/a weight 5 -> 1", &["web/a weight 5 -> 1 by dashboard: undo"]),
             (Demo, weight("a", 8), "web/a weight 1 -> 8", &["web/a weight 1 -> 8 by demo"]),
             (Dashboard, Command::Redo, "cannot redo: the weight of web/a has been changed since, by demo", &[]),
@@ -301,7 +306,8 @@ fn an_override_ends_when_its_time_is_over() {
     room.desk.tick(until + 60_001);
     assert_eq!(room.desk.running.pools[0].strategy(), StrategyKind::RoundRobin);
     assert!(!room.desk.is_timed());
-    assert_eq!(room.ask(&alice(), &Command::Undo).0, "cannot undo: the strategy of web has been changed since, by expiry");
+    let moved_on = "cannot undo: the strategy of web has been changed since, by expiry; the next undo would be web/a drain -> up";
+    assert_eq!(room.ask(&alice(), &Command::Undo).0, moved_on);
 }
 
 #[test]
