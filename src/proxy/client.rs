@@ -225,13 +225,19 @@ mod tests {
         TcpStream::connect(listener.local_addr().unwrap()).await.unwrap()
     }
 
+    /// A client to whom a second of everything is enough, and what sweeps its deadlines.
+    async fn impatient() -> (Client, Rc<Sweep>) {
+        let (sweep, second) = (Rc::new(Sweep::default()), Duration::from_secs(1));
+        let timeouts = ClientTimeouts { client_header: second, client_idle: second, request_body_idle: second };
+        let client = Client::new(Peer::new([127, 0, 0, 1].into(), &[]), socket().await, &sweep, timeouts);
+        (client, sweep)
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_slow_client_has_time_while_it_takes_something_and_only_then() {
-        let sweep = Rc::new(Sweep::default());
+        let (client, sweep) = impatient().await;
+        let ticking = sweep.run(|| false);
         let seconds = Duration::from_secs;
-        let timeouts = ClientTimeouts { client_header: seconds(1), client_idle: seconds(1), request_body_idle: seconds(1) };
-        let client = Client::new(Peer::new([127, 0, 0, 1].into(), &[]), socket().await, &sweep, timeouts);
-        let ticking = Rc::clone(&sweep).run(|| false);
         let slow_client = async {
             // The answer before was not taken at once, and the next request is being served.
             client.begin_request(false);
@@ -262,11 +268,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_head_has_time_until_the_last_answer_is_taken() {
-        let sweep = Rc::new(Sweep::default());
+        let (client, sweep) = impatient().await;
+        let ticking = sweep.run(|| false);
         let seconds = Duration::from_secs;
-        let timeouts = ClientTimeouts { client_header: seconds(1), client_idle: seconds(1), request_body_idle: seconds(1) };
-        let client = Client::new(Peer::new([127, 0, 0, 1].into(), &[]), socket().await, &sweep, timeouts);
-        let ticking = Rc::clone(&sweep).run(|| false);
         let slow_client = async {
             client.begin_request(false);
             client.begin_stream(seconds(3));
